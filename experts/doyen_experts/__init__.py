@@ -1,0 +1,1 @@
+"""Experts: who answers. The contract, the registry of kinds, the built-in kinds, and the stores."""

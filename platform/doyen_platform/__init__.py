@@ -1,0 +1,1 @@
+"""The platform: decides what happens to a request, and remembers it."""

@@ -1,0 +1,248 @@
+"""One chat request after it was routed: ask the chosen experts, combine, and record what happened, once.
+
+It knows neither HTTP nor OpenAI's shapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+from doyen_experts.contract import Answer, Delta, ExpertRequest, Usage
+from doyen_platform.chat.combination import combine, refusal
+from doyen_platform.chat.schemas import ChatRequest
+from doyen_platform.database.table import new_id, utc_now
+from doyen_platform.decisions.context import Contexts
+from doyen_platform.decisions.prompts import stored_prompt
+from doyen_platform.decisions.record import DecisionRecord, Execution
+from doyen_platform.decisions.recorder import Recorder
+from doyen_platform.experts.live import LiveExperts
+from doyen_platform.keys.access import Principal
+from doyen_platform.metrics import Metrics
+from doyen_platform.routing.conversation import routing_text
+from doyen_platform.routing.service import AUTO, Routed, Routing
+from doyen_platform.tenants.live import LiveTenants
+from doyen_platform.tenants.service import PromptStorage
+from doyen_router.errors import DoyenError, Invalid
+from doyen_workers.dispatch import Dispatcher
+
+
+class PromptTooLong(Invalid):
+    code = "context_length_exceeded"
+
+    def __init__(self, characters: int, most: int) -> None:
+        super().__init__(f"the messages have {characters} characters; at most {most} are taken", param="messages")
+
+
+class NothingAsked(Invalid):
+    code = "no_user_message"
+
+    def __init__(self) -> None:
+        super().__init__("there is no user message with any text", param="messages")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What exchanges need of the platform."""
+
+    routing: Routing
+    experts: LiveExperts
+    tenants: LiveTenants
+    dispatcher: Dispatcher
+    recorder: Recorder
+    metrics: Metrics
+    contexts: Contexts
+    max_prompt_chars: int
+    timeout_seconds: float
+
+
+@dataclass
+class Exchange:
+    """`model` is the expert that answered, once there is an answer; before, the first chosen."""
+
+    desk: Desk
+    caller: Principal
+    routed: Routed
+    request: ExpertRequest
+    requested_model: str
+    streamed: bool
+    started: float
+    executions: list[Execution] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    expert_ms: float = 0.0
+
+    @property
+    def model(self) -> str:
+        return self.routed.choice.chosen[0].expert if self.routed.choice.chosen else AUTO
+
+    @property
+    def overhead_ms(self) -> float:
+        """All but the experts' own time."""
+        return (time.perf_counter() - self.started) * 1e3 - self.expert_ms
+
+    async def answer(self) -> tuple[str, Answer]:
+        """The expert that answered (`auto` when none did), and its answer. Recorded whatever happens."""
+        with self._recording():
+            if not self.routed.choice.chosen:
+                return AUTO, self._nobody()
+            started = time.perf_counter()
+            results = await asyncio.gather(
+                *(self._ask(chosen.expert, chosen.weight) for chosen in self.routed.choice.chosen),
+                return_exceptions=True,
+            )
+            self.expert_ms = (time.perf_counter() - started) * 1e3
+            failures = [result for result in results if isinstance(result, BaseException)]
+            answers = [result for result in results if not isinstance(result, BaseException)]
+            if not answers:
+                raise failures[0]
+            self.answers = [answer for _, _, answer in answers]
+            return combine(answers, self.routed.policy.combination)
+
+    async def stream(self) -> AsyncIterator[Delta]:
+        """Token by token from one expert; from several, the combined answer in one piece."""
+        chosen = self.routed.choice.chosen
+        if len(chosen) != 1:
+            _, answer = await self.answer()
+            yield Delta(answer.text, answer)
+            return
+        with self._recording():
+            started = time.perf_counter()
+            stream = self.desk.dispatcher.stream(chosen[0].expert, self.request)
+            with self._executing(chosen[0].expert, chosen[0].weight) as answers:
+                async with contextlib.aclosing(stream) as deltas:  # type: ignore[type-var]  # dispatchers give generators
+                    async for delta in deltas:
+                        if delta.answer is not None:
+                            answers.append(delta.answer)
+                            self.answers.append(delta.answer)
+                            self.expert_ms = (time.perf_counter() - started) * 1e3
+                        yield delta
+
+    async def _ask(self, expert: str, weight: float) -> tuple[str, float, Answer]:
+        with self._executing(expert, weight) as answers:
+            answers.append(await self.desk.dispatcher.answer(expert, self.request))
+        return expert, weight, answers[0]
+
+    def _nobody(self) -> Answer:
+        answer = Answer(refusal(self.desk.experts.visible(self.caller.home)), Usage(0, 0), found=False, score=0.0)
+        self.answers.append(answer)
+        return answer
+
+    @contextlib.contextmanager
+    def _executing(self, expert: str, weight: float) -> Iterator[list[Answer]]:
+        """The block puts the expert's answer into the list; what became of it is kept as an execution."""
+        started = time.perf_counter()
+        answers: list[Answer] = []
+        state, error = "cancelled", None
+        try:
+            yield answers
+            state = "answered" if answers and answers[0].found else "not_found"
+        except Exception as failure:
+            state, error = "failed", _code(failure)
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            usage = answers[0].usage if answers else Usage(0, 0)
+            self.desk.metrics.execution(expert, state, seconds, usage)
+            self.executions.append(
+                Execution(
+                    id=new_id(),
+                    expert=expert,
+                    weight=weight,
+                    state=state,
+                    error=error,
+                    duration_ms=seconds * 1e3,
+                    prompt_tokens=usage.prompt_tokens,
+                    completion_tokens=usage.completion_tokens,
+                    cost_usd=answers[0].cost_usd if answers else 0.0,
+                )
+            )
+
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Records the decision when the block ends, however it ends: a client that goes away is told of too."""
+        outcome, error = "cancelled", None
+        try:
+            yield
+            if not self.routed.choice.chosen:
+                outcome = "abstained"
+            else:
+                outcome = "answered" if any(answer.found for answer in self.answers) else "not_found"
+        except Exception as failure:
+            outcome, error = "failed", _code(failure)
+            raise
+        finally:
+            self._record(outcome, error)
+
+    def _record(self, outcome: str, error: str | None) -> None:
+        routed, choice, tenant = self.routed, self.routed.choice, self.caller.home
+        context_id, context = self.desk.contexts.of(routed.policy.policy, routed.snapshot)
+        storage = self.desk.tenants.prompt_storage(tenant)
+        keeps_features = routed.features is not None and storage != PromptStorage.NOTHING
+        self.desk.recorder.record(
+            DecisionRecord(
+                id=routed.decision_id,
+                created_at=utc_now(),
+                tenant_id=tenant,
+                key_id=self.caller.key_id,
+                route="chat.completions",
+                requested_model=self.requested_model,
+                gate_version=routed.gate_version,
+                context_id=context_id,
+                context=context,
+                seed=routed.seed,
+                features=routed.features.astype("<f2").tobytes()
+                if keeps_features and routed.features is not None
+                else None,
+                prompt=stored_prompt(self.request.question, storage),
+                reason=choice.reason.value,
+                abstained=choice.abstained,
+                expert=choice.chosen[0].expert if choice.chosen else None,
+                chosen=[(chosen.expert, chosen.weight, chosen.propensity) for chosen in choice.chosen],
+                probabilities=choice.probabilities,
+                confidence=choice.confidence,
+                inside=choice.inside,
+                inside_floor=choice.inside_floor,
+                outcome=outcome,
+                error=error,
+                streamed=self.streamed,
+                encode_ms=routed.encode_ms,
+                decide_ms=routed.decide_ms,
+                expert_ms=self.expert_ms,
+                total_ms=(time.perf_counter() - self.started) * 1e3,
+                executions=tuple(self.executions),
+            )
+        )
+        self.desk.metrics.decision(self.model, outcome, choice.confidence)
+
+
+async def open_exchange(desk: Desk, caller: Principal, body: ChatRequest, *, streamed: bool) -> Exchange:
+    """Checks and routes the request. Raises Invalid, NotFound or Unavailable before anything was sent to an expert."""
+    started = time.perf_counter()
+    messages = tuple(message.message() for message in body.messages)
+    characters = sum(len(message.content) for message in messages)
+    if characters > desk.max_prompt_chars:
+        raise PromptTooLong(characters, desk.max_prompt_chars)
+    text = routing_text(messages)
+    if not text:
+        raise NothingAsked
+    routed = await desk.routing.route(body.model, text, caller.home)
+    request = ExpertRequest(
+        id=str(routed.decision_id),
+        messages=messages,
+        question=text,
+        vector=routed.vector,
+        max_tokens=body.max_completion_tokens or body.max_tokens,
+        temperature=body.temperature,
+        top_p=body.top_p,
+        stop=body.stops(),
+        seed=body.seed,
+        deadline_at=time.time() + desk.timeout_seconds,
+    )
+    return Exchange(desk, caller, routed, request, body.model, streamed, started)
+
+
+def _code(failure: Exception) -> str:
+    return failure.code if isinstance(failure, DoyenError) else type(failure).__name__

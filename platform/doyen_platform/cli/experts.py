@@ -1,0 +1,190 @@
+"""`doyen expert`: register, list, show, pause, resume, remove, and feed experts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+
+from doyen_platform.cli.client import DEFAULT_URL, ApiKey, Client, Url
+from doyen_platform.cli.output import AsJson, err, fail, out, print_json, print_table
+
+app = typer.Typer(help="Experts: register, look at, pause, resume, remove, feed.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The expert's name.")]
+Documents = Annotated[
+    list[Path], typer.Option("--documents", "-d", exists=True, help="A file or a folder; repeatable.")
+]
+READABLE = {".txt", ".md", ".rst", ".html", ".htm", ".pdf", ".py", ".json", ".yaml", ".toml", ".csv"}
+
+
+@app.command()
+def add(
+    name: Name,
+    description: Annotated[str, typer.Option("--description", help="What it knows, in a sentence or two.")],
+    title: Annotated[str | None, typer.Option("--title")] = None,
+    kind: Annotated[str, typer.Option("--kind")] = "retrieval",
+    config: Annotated[str, typer.Option("--config", help="The kind's settings as JSON.")] = "{}",
+    documents: Documents = [],  # noqa: B006 - typer reads the default, nothing changes it
+    examples: Annotated[
+        Path | None, typer.Option("--examples", exists=True, help="A file with one example question a line.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant")] = None,
+    generalist: Annotated[bool, typer.Option("--generalist", help="It answers when the gate abstains.")] = False,
+    url: Url = DEFAULT_URL,
+    key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Registers an expert while everything runs.
+
+    Example: doyen expert add gardening --description "Growing vegetables and flowers" --documents handbook/
+    """
+    try:
+        settings = json.loads(config)
+    except ValueError as error:
+        fail(f"--config is not JSON: {error}")
+    lines = examples.read_text(encoding="utf-8").splitlines() if examples else []
+    client = Client(url, key)
+    body = {
+        "name": name,
+        "title": title,
+        "description": description,
+        "kind": kind,
+        "config": settings,
+        "tenant": tenant,
+        "generalist": generalist,
+        "examples": [{"text": line.strip()} for line in lines if line.strip()],
+    }
+    told = client.call("POST", "/admin/experts", body=body)
+    if documents:
+        _upload(client, name, documents)
+        told |= client.call("GET", f"/admin/experts/{name}")
+    if as_json:
+        print_json(told)
+        return
+    _show(told)
+    for one in told["confusion"][:5]:
+        if max(one["theirs_lost"], one["ours_lost"]) > 0:
+            out.print(
+                f"against {one['expert']}: takes {one['theirs_lost']:.1%} of its texts, loses {one['ours_lost']:.1%}"
+            )
+
+
+@app.command("list")
+def list_experts(url: Url = DEFAULT_URL, key: ApiKey = None, as_json: AsJson = False) -> None:
+    """All experts, with state and documents."""
+    told = Client(url, key).call("GET", "/admin/experts")
+    if as_json:
+        print_json(told)
+        return
+    print_table(
+        ["name", "kind", "state", "version", "documents", "examples", "title"],
+        [
+            (e["name"], e["kind"], e["state"], e["version"], sum(e["documents"].values()), e["examples"], e["title"])
+            for e in told["data"]
+        ],
+    )
+
+
+@app.command()
+def show(name: Name, url: Url = DEFAULT_URL, key: ApiKey = None, as_json: AsJson = False) -> None:
+    """One expert."""
+    told = Client(url, key).call("GET", f"/admin/experts/{name}")
+    print_json(told) if as_json else _show(told)
+
+
+@app.command()
+def pause(name: Name, url: Url = DEFAULT_URL, key: ApiKey = None, as_json: AsJson = False) -> None:
+    """No new request goes to it."""
+    _act(Client(url, key), "POST", f"/admin/experts/{name}/pause", as_json)
+
+
+@app.command()
+def resume(name: Name, url: Url = DEFAULT_URL, key: ApiKey = None, as_json: AsJson = False) -> None:
+    """Requests go to it again; what had failed is tried again."""
+    _act(Client(url, key), "POST", f"/admin/experts/{name}/resume", as_json)
+
+
+@app.command()
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = DEFAULT_URL,
+    key: ApiKey = None,
+) -> None:
+    """With its documents and examples. Its decisions stay."""
+    if not yes:
+        typer.confirm(f"Remove {name} with all its documents?", abort=True)
+    Client(url, key).call("DELETE", f"/admin/experts/{name}")
+    out.print(f"{name} is removed")
+
+
+@app.command()
+def documents(
+    name: Name,
+    add: Documents = [],  # noqa: B006 - typer reads the default, nothing changes it
+    url: Url = DEFAULT_URL,
+    key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Adds files with --documents, and lists what the expert has."""
+    client = Client(url, key)
+    if add:
+        _upload(client, name, add)
+    rows: list[dict[str, Any]] = []  # Any: JSON
+    after: str | None = None
+    while True:
+        page = client.call("GET", f"/admin/experts/{name}/documents", params={"limit": 100, "after": after})
+        rows += page["data"]
+        after = page["last_id"]
+        if not page["has_more"]:
+            break
+    if as_json:
+        print_json({"data": rows})
+        return
+    print_table(
+        ["id", "state", "chunks", "title", "reason"],
+        [(row["id"], row["state"], row["chunks"], row["title"], row["reason"]) for row in rows],
+    )
+
+
+def _upload(client: Client, name: str, paths: list[Path]) -> None:
+    """Each file alone, so that one that cannot be read is named and the others are taken."""
+    files = [
+        file
+        for path in paths
+        for file in ([path] if path.is_file() else sorted(path.rglob("*")))
+        if file.is_file() and (path.is_file() or file.suffix.lower() in READABLE)
+    ]
+    if not files:
+        fail("there are no readable files: " + ", ".join(map(str, paths)))
+    for file in track(files, "uploading", console=err):
+        content = {"files": (file.name, file.read_bytes())}
+        client.call("POST", f"/admin/experts/{name}/documents/files", files=content, params={"wait_seconds": 0})
+    client.call("POST", f"/admin/experts/{name}/resume", params={"wait_seconds": 60})
+
+
+def _act(client: Client, method: str, path: str, as_json: bool) -> None:
+    told = client.call(method, path)
+    print_json(told) if as_json else _show(told)
+
+
+def _show(told: dict[str, Any]) -> None:  # Any: JSON
+    counts = ", ".join(f"{count} {state}" for state, count in told["documents"].items()) or "none"
+    reason = f" ({told['state_reason']})" if told["state_reason"] else ""
+    print_table(
+        ["", ""],
+        [
+            ("name", told["name"]),
+            ("state", told["state"] + reason),
+            ("kind", f"{told['kind']}, version {told['version']}"),
+            ("title", told["title"]),
+            ("description", told["description"]),
+            ("documents", counts),
+            ("examples", told["examples"]),
+            ("tenant", told["tenant"] or "all"),
+        ],
+    )

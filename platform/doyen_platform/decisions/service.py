@@ -1,0 +1,157 @@
+"""Reading decisions, judging them (feedback), and replaying them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session, defer
+
+from doyen_platform.decisions.context import from_json
+from doyen_platform.decisions.models import DecisionRow, ExecutionRow, Feedback, RoutingContext
+from doyen_platform.experts.service import find_expert
+from doyen_platform.gates.examples import ExampleOrigin, add_examples
+from doyen_platform.gates.keeper import GateKeeper
+from doyen_platform.keys.access import Principal
+from doyen_platform.tenants.service import PromptStorage, get_tenant
+from doyen_router.errors import DoyenError, Invalid, NotFound
+from doyen_router.gate.decide import decide
+from doyen_router.gate.decision import RouteReason
+
+
+class DecisionNotFound(NotFound):
+    code = "decision_not_found"
+
+    def __init__(self, decision_id: uuid.UUID) -> None:
+        super().__init__(f"no decision has the id {decision_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """`identical` is None when it cannot be replayed: `differences` says what is missing."""
+
+    decision_id: uuid.UUID
+    identical: bool | None
+    recorded: list[str]
+    replayed: list[str] | None
+    differences: list[str] = field(default_factory=list)
+
+
+def get_decision(session: Session, caller: Principal, decision_id: uuid.UUID) -> DecisionRow:
+    row = session.get(DecisionRow, decision_id)
+    if row is None or not caller.sees(row.tenant_id):
+        raise DecisionNotFound(decision_id)
+    return row
+
+
+def executions_of(session: Session, decision_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ExecutionRow]]:
+    found: dict[uuid.UUID, list[ExecutionRow]] = {decision_id: [] for decision_id in decision_ids}
+    query = select(ExecutionRow).where(ExecutionRow.decision_id.in_(decision_ids)).order_by(ExecutionRow.weight.desc())
+    for row in session.scalars(query):
+        found[row.decision_id].append(row)
+    return found
+
+
+def list_decisions(
+    session: Session,
+    caller: Principal,
+    *,
+    limit: int,
+    after: uuid.UUID | None,
+    newest_first: bool,
+    expert: str | None,
+    reason: RouteReason | None,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+) -> list[DecisionRow]:
+    """Pages by id, which is by time."""
+    query = select(DecisionRow).options(defer(DecisionRow.features)).limit(limit)
+    if caller.tenant is not None:
+        query = query.where(DecisionRow.tenant_id == caller.tenant)
+    if expert is not None:
+        query = query.where(DecisionRow.expert == expert)
+    if reason is not None:
+        query = query.where(DecisionRow.reason == reason.value)
+    if since is not None:
+        query = query.where(DecisionRow.created_at >= since)
+    if until is not None:
+        query = query.where(DecisionRow.created_at < until)
+    if after is not None:
+        query = query.where(DecisionRow.id < after if newest_first else DecisionRow.id > after)
+    return list(session.scalars(query.order_by(DecisionRow.id.desc() if newest_first else DecisionRow.id)))
+
+
+def give_feedback(
+    session: Session,
+    caller: Principal,
+    decision_id: uuid.UUID,
+    *,
+    verdict: str,
+    expert: str | None,
+    score: float | None,
+    comment: str | None,
+) -> tuple[Feedback, bool]:
+    """Also makes a labelled example when the right expert is known and the tenant stores prompts in full.
+
+    Returns the feedback, and whether an example was made.
+    """
+    decision = get_decision(session, caller, decision_id)
+    right = expert or (decision.expert if verdict == "right" else None)
+    labelled = False
+    if right is not None:
+        row = find_expert(session, right)
+        if row is None or not caller.sees(row.tenant_id):
+            raise Invalid(f"no expert is called {right!r}", param="expert")
+        stored_in_full = get_tenant(session, decision.tenant_id).prompt_storage == PromptStorage.FULL
+        if decision.prompt and stored_in_full:
+            labelled = add_examples(session, row, [(decision.prompt, None)], ExampleOrigin.FEEDBACK) == 1
+    feedback = Feedback(
+        decision_id=decision_id,
+        tenant_id=decision.tenant_id,
+        key_id=caller.key_id,
+        verdict=verdict,
+        expert=right,
+        score=score,
+        comment=comment,
+    )
+    session.add(feedback)
+    session.flush()
+    return feedback, labelled
+
+
+def replay(session: Session, caller: Principal, keeper: GateKeeper, decision_id: uuid.UUID) -> Replay:
+    """Decides again from what was stored: the same gate version, features, snapshot, policy and seed."""
+    row = get_decision(session, caller, decision_id)
+    recorded = [str(expert) for expert, _, _ in row.chosen]
+    context = session.get(RoutingContext, row.context_id) if row.context_id else None
+    if row.reason == RouteReason.PINNED:
+        return Replay(row.id, True, recorded, recorded, [])
+    missing = []
+    if row.features is None:
+        missing.append("features: the tenant stores nothing of its prompts")
+    if context is None:
+        missing.append("policy and snapshot: the routing context is gone")
+    gate = None
+    try:
+        gate = keeper.gate(row.gate_version or "")
+    except DoyenError as error:
+        missing.append(f"gate version: {error}")
+    if row.features is None or context is None or gate is None:
+        return Replay(row.id, None, recorded, None, missing)
+    policy, snapshot = from_json(context.body)
+    choice = decide(gate, np.frombuffer(row.features, "<f2").astype(np.float32), snapshot, policy, row.seed)
+    differences = [
+        f"{name}: recorded {before!r}, replayed {now!r}"
+        for name, before, now in (
+            ("chosen", [list(one) for one in row.chosen], [[c.expert, c.weight, c.propensity] for c in choice.chosen]),
+            ("reason", row.reason, choice.reason.value),
+            ("confidence", row.confidence, choice.confidence),
+            ("probabilities", row.probabilities, dict(choice.probabilities)),
+        )
+        if before != now
+    ]
+    return Replay(row.id, not differences, recorded, choice.experts, differences)

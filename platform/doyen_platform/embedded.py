@@ -1,0 +1,120 @@
+"""The embedded platform: one process, experts in its threads. The only module that draws faiss and the experts in."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from doyen_experts.contract import Resources
+from doyen_experts.registry import kinds
+from doyen_experts.store.generation import write_generation
+from doyen_platform.chat.exchange import Desk
+from doyen_platform.composition import Platform
+from doyen_platform.database.migrations import is_current, upgrade
+from doyen_platform.database.table import utc_now
+from doyen_platform.database.transactions import Database
+from doyen_platform.decisions.context import Contexts
+from doyen_platform.decisions.recorder import Recorder
+from doyen_platform.experts.activation import Activator
+from doyen_platform.experts.live import LiveExperts
+from doyen_platform.gates.keeper import GateKeeper
+from doyen_platform.gates.training import GateTraining
+from doyen_platform.keys.access import KeyRing
+from doyen_platform.keys.service import ensure_admin_key
+from doyen_platform.metrics import Metrics
+from doyen_platform.policies.live import LivePolicies
+from doyen_platform.routing.service import Routing
+from doyen_platform.settings import Settings
+from doyen_platform.stores.indexing import Indexer
+from doyen_platform.tenants.live import LiveTenants
+from doyen_platform.tenants.service import ensure_default_tenant
+from doyen_router.encoder.microbatch import BatchedEncoder
+from doyen_router.encoder.sentence_transformer import load_encoder
+from doyen_router.errors import Invalid
+from doyen_workers.hosting import ExpertHost
+from doyen_workers.inprocess import InProcessDispatcher
+
+log = logging.getLogger(__name__)
+
+
+class SecretMissing(Invalid):
+    def __init__(self, reference: str) -> None:
+        super().__init__(
+            f"the secret {reference!r} is not there: references are 'env:NAME' for a variable that begins with "
+            "DOYEN_SECRET_, or 'file:NAME' for a file in DOYEN_SECRETS_DIR",
+            param="config",
+        )
+
+
+def open_embedded(settings: Settings) -> Platform:
+    """Opens all that was there before, and begins in the background what was not finished. Blocks for a second."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database())
+    if not is_current(database):
+        upgrade(database)
+    given = settings.admin_key.get_secret_value() if settings.admin_key else None
+    with database.write() as session:
+        ensure_default_tenant(session)
+        first_run_key = ensure_admin_key(session, given)
+
+    encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
+    batched = BatchedEncoder(encoder)
+    host = ExpertHost(Resources(encoder, lambda reference: _secret(settings, reference)))
+    dispatcher = InProcessDispatcher(host, max_waiting=settings.queue_length)
+    indexer = Indexer(database, encoder, settings.data_dir / "stores", write_generation)
+    gates = settings.data_dir / "gates"
+    keeper = GateKeeper(database, encoder, gates, lambda row, most: indexer.vectors(row.id, most=most))
+    experts = LiveExperts(database, frozenset(name for name, kind in kinds().items() if kind.uses_store))
+    tenants, policies = LiveTenants(database), LivePolicies(database)
+    recorder = Recorder(database, settings.data_dir / "journal")
+    metrics = Metrics()
+    metrics.watch_lanes(dispatcher.lanes)
+    metrics.journal.set_function(recorder.backlog)
+    platform = Platform(
+        settings=settings,
+        database=database,
+        encoder=encoder,
+        keyring=KeyRing(),
+        tenants=tenants,
+        policies=policies,
+        experts=experts,
+        keeper=keeper,
+        training=GateTraining(database, keeper, gates, encoder=settings.encoder),
+        activator=Activator(database, experts, keeper, host, indexer, threads=settings.indexing_threads + 2),
+        dispatcher=dispatcher,
+        recorder=recorder,
+        metrics=metrics,
+        desk=Desk(
+            routing=Routing(batched, keeper, experts, policies),
+            experts=experts,
+            tenants=tenants,
+            dispatcher=dispatcher,
+            recorder=recorder,
+            metrics=metrics,
+            contexts=Contexts(),
+            max_prompt_chars=settings.max_prompt_chars,
+            timeout_seconds=settings.request_timeout_seconds,
+        ),
+        first_run_key=first_run_key,
+        started_at=utc_now(),
+        closes_last=(batched, host),
+    )
+    platform.refresh_keys()
+    tenants.refresh()
+    policies.refresh()
+    keeper.open()
+    platform.activator.open_all()
+    platform.training.resume()
+    return platform
+
+
+def _secret(settings: Settings, reference: str) -> str:
+    """Only secrets that were meant for experts: an expert's config must not be able to read the database's password."""
+    kind, _, name = reference.partition(":")
+    if kind == "env" and name.startswith("DOYEN_SECRET_") and name in os.environ:
+        return os.environ[name]
+    if kind == "file" and name and "/" not in name and not name.startswith((".", "doyen_")):
+        path = settings.secrets_dir / name
+        if path.is_file():
+            return path.read_text().strip()
+    raise SecretMissing(reference)

@@ -1,0 +1,154 @@
+"""Brings experts to life and takes them down again: index, open, imprint into the gate, show to requests.
+
+Each step is repeatable, so that after a kill the same call finishes what was begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from doyen_experts.contract import ExpertSpec
+from doyen_experts.registry import kind as find_kind
+from doyen_platform.database.transactions import Database
+from doyen_platform.experts.live import LiveExperts
+from doyen_platform.experts.models import ExpertRow
+from doyen_platform.experts.service import find_expert, list_experts, set_state
+from doyen_platform.experts.states import ExpertState
+from doyen_platform.gates.keeper import GateKeeper
+from doyen_platform.stores.indexing import Indexer
+from doyen_router.errors import DoyenError
+from doyen_router.gate.imprint import Confusion
+from doyen_workers.hosting import ExpertHost
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """`confusion` is there when this activation imprinted the expert into the gate."""
+
+    state: ExpertState
+    confusion: list[Confusion]
+
+
+class Activator:
+    """One activation at a time for each expert, several experts at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        live: LiveExperts,
+        keeper: GateKeeper,
+        host: ExpertHost,
+        indexer: Indexer,
+        *,
+        threads: int,
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._keeper = keeper
+        self._host = host
+        self._indexer = indexer
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="activation")
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._closing = threading.Event()
+
+    def open_all(self) -> None:
+        """At start: serves what was served before, and goes on in the background with what was not finished."""
+        with self._database.read() as session:
+            rows = list_experts(session)
+        for row in rows:
+            if row.state == ExpertState.LOADING or not self._open_as_it_was(row):
+                self.submit(row.name)
+        self._live.refresh()
+
+    def submit(self, name: str) -> Future[Activated | None]:
+        """Brings this expert to what the registry says, in the background. None when it exists no more."""
+        return self._pool.submit(self._activate, name)
+
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """No activation of this expert begins while the block runs."""
+        with self._locks[name]:
+            yield
+
+    def show(self) -> None:
+        """Makes a change of state or tenancy visible to requests."""
+        self._live.refresh()
+
+    def take_down(self, name: str, expert_id: uuid.UUID) -> None:
+        """After the expert's rows are gone: out of sight first, then out of the gate, the host and the disk."""
+        with self._locks[name]:
+            self._live.refresh()
+            self._keeper.drop(name)
+            self._host.drop(name)
+            self._indexer.forget(expert_id)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _open_as_it_was(self, row: ExpertRow) -> bool:
+        try:
+            path = self._store_path(row)
+            if find_kind(row.current.kind).uses_store and path is None:
+                return False
+            self._host.put(self._spec(row, path))
+        except Exception as error:
+            log.warning("expert %s did not open as it was, building it anew: %s", row.name, error)
+            return False
+        return True
+
+    def _activate(self, name: str) -> Activated | None:
+        if self._closing.is_set():
+            return None
+        with self._locks[name]:
+            try:
+                return self._bring_up(name)
+            except Exception as error:
+                log.warning("expert %s could not be activated", name, exc_info=error)
+                reason = str(error) if isinstance(error, DoyenError) else f"{type(error).__name__}: {error}"
+                with self._database.write() as session:
+                    row = find_expert(session, name)
+                    if row is not None:
+                        set_state(session, None, row, ExpertState.FAILED, reason)
+                self._live.refresh()
+                return Activated(ExpertState.FAILED, [])
+
+    def _bring_up(self, name: str) -> Activated | None:
+        with self._database.read() as session:
+            row = find_expert(session, name)
+        if row is None:
+            return None
+        generation: Path | None = None
+        if find_kind(row.current.kind).uses_store:
+            generation = self._indexer.index(row.id)
+        self._host.put(self._spec(row, generation))
+        confusion = [] if row.is_generalist else self._keeper.imprint(name)
+        with self._database.write() as session:
+            stored = find_expert(session, name)
+            if stored is None:
+                return None
+            stored.store_generation = generation.name if generation else None
+            if stored.state != ExpertState.PAUSED:
+                set_state(session, None, stored, ExpertState.ACTIVE, None)
+            state = ExpertState(stored.state)
+        self._live.refresh()
+        if generation is not None:
+            self._indexer.forget(row.id, keep=[generation])
+        return Activated(state, confusion)
+
+    def _store_path(self, row: ExpertRow) -> Path | None:
+        return self._indexer.root(row.id) / row.store_generation if row.store_generation else None
+
+    def _spec(self, row: ExpertRow, store_path: Path | None) -> ExpertSpec:
+        current = row.current
+        return ExpertSpec(row.name, current.kind, row.version, current.description, current.config, store_path)

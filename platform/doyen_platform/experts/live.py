@@ -1,0 +1,86 @@
+"""The experts as requests see them: in memory, replaced whole when the registry changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from dataclasses import dataclass
+
+from doyen_platform.database.transactions import Database
+from doyen_platform.experts.models import ExpertRow
+from doyen_platform.experts.service import list_experts
+from doyen_platform.experts.states import ExpertState
+from doyen_router.gate.decision import Candidate, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class LiveExpert:
+    name: str
+    tenant: str | None
+    state: ExpertState
+    kind: str
+    title: str
+    description: str
+    is_generalist: bool
+    uses_vector: bool  # answers from a store, so that an embedding of the question helps it
+    created_at: dt.datetime
+
+    def is_visible_to(self, tenant: str) -> bool:
+        return self.tenant is None or self.tenant == tenant
+
+
+class LiveExperts:
+    """Read on every request, from the event loop; refreshed by whoever changed the registry, from any thread."""
+
+    def __init__(self, database: Database, store_kinds: frozenset[str]) -> None:
+        self._database = database
+        self._store_kinds = store_kinds
+        self._experts: dict[str, LiveExpert] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._lock = threading.Lock()
+
+    def refresh(self) -> None:
+        with self._lock:
+            with self._database.read() as session:
+                experts = {row.name: self._live(row) for row in list_experts(session)}
+            self._experts, self._snapshots = experts, {}
+
+    def find(self, name: str, tenant: str) -> LiveExpert | None:
+        expert = self._experts.get(name)
+        return expert if expert is not None and expert.is_visible_to(tenant) else None
+
+    def states(self) -> list[str]:
+        return [expert.state.value for expert in self._experts.values()]
+
+    def visible(self, tenant: str) -> list[LiveExpert]:
+        return [expert for expert in self._experts.values() if expert.is_visible_to(tenant)]
+
+    def snapshot(self, tenant: str) -> Snapshot:
+        """What the gate may choose from for this tenant. One that is not active is masked; its state is the reason."""
+        found = self._snapshots.get(tenant)
+        if found is not None:
+            return found
+        visible = self.visible(tenant)
+        snapshot = Snapshot(
+            candidates=tuple(
+                Candidate(expert.name, None if expert.state == ExpertState.ACTIVE else expert.state.value)
+                for expert in visible
+            ),
+            generalist=next((e.name for e in visible if e.is_generalist and e.state == ExpertState.ACTIVE), None),
+        )
+        self._snapshots[tenant] = snapshot
+        return snapshot
+
+    def _live(self, row: ExpertRow) -> LiveExpert:
+        current = row.current
+        return LiveExpert(
+            name=row.name,
+            tenant=row.tenant_id,
+            state=ExpertState(row.state),
+            kind=current.kind,
+            title=current.title,
+            description=current.description,
+            is_generalist=row.is_generalist,
+            uses_vector=current.kind in self._store_kinds,
+            created_at=row.created_at,
+        )

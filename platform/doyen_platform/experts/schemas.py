@@ -1,0 +1,131 @@
+"""What the admin API takes and shows of experts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from doyen_platform.experts.states import ExpertState
+from doyen_platform.stores.schemas import DocumentIn
+
+# No dots, slashes, NULs or upper case: the name is a directory, a queue, a metric label and a model id.
+ExpertName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")]
+ShortText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+]
+
+
+class ExampleIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text
+    fine_label: ShortText | None = Field(None, description="a finer label under the expert, such as an intent")
+
+
+class ExamplesIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    examples: list[ExampleIn] = Field(min_length=1, max_length=20_000)
+
+
+class ExpertCreate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "gardening",
+                    "description": "Growing vegetables and flowers: soil, watering, pests and pruning.",
+                    "documents": [
+                        {
+                            "title": "Tomatoes",
+                            "text": "Water tomatoes at the root in the morning. Prune the side shoots weekly.",
+                            "source": "handbook/tomatoes.md",
+                        }
+                    ],
+                    "examples": [{"text": "How often should I water tomatoes?"}],
+                }
+            ]
+        },
+    )
+
+    name: ExpertName
+    title: ShortText | None = None
+    description: Text
+    kind: ShortText = "retrieval"
+    config: dict[str, Any] = Field(default_factory=dict)  # Any: validated by the kind's own model
+    tenant: ShortText | None = Field(None, description="the only tenant that may use it; null: all may")
+    generalist: bool = Field(False, description="answers when the gate abstains")
+    documents: list[DocumentIn] = Field(default_factory=list, max_length=10_000)
+    examples: list[ExampleIn] = Field(default_factory=list, max_length=20_000)
+
+
+class ExpertPatch(BaseModel):
+    """Fields left out stay as they are. A change makes a new version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: ShortText | None = None
+    description: Text | None = None
+    config: dict[str, Any] | None = None  # Any: validated by the kind's own model
+    generalist: bool | None = None
+
+
+class ConfusionView(BaseModel):
+    """What hot-adding changes between the newcomer and one neighbour, estimated on the gate's reference texts."""
+
+    expert: str
+    theirs_lost: float = Field(description="share of the neighbour's texts that the newcomer would take")
+    ours_lost: float = Field(description="share of the newcomer's texts that the neighbour would keep")
+
+
+class ExpertView(BaseModel):
+    id: uuid.UUID
+    name: str
+    title: str
+    description: str
+    kind: str
+    config: dict[str, Any]  # Any: as the kind's own model dumped it
+    tenant: str | None
+    generalist: bool
+    state: ExpertState
+    state_reason: str | None
+    version: int
+    store_generation: str | None
+    documents: dict[str, int] = Field(description="how many documents are in which state")
+    examples: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class ExpertRegistered(ExpertView):
+    confusion: list[ConfusionView] = Field(
+        default_factory=list, description="against each neighbour, worst first; empty while the expert is still loading"
+    )
+
+
+class ExpertList(BaseModel):
+    data: list[ExpertView]
+
+
+class ExampleView(BaseModel):
+    id: uuid.UUID
+    text: str
+    fine_label: str | None
+    origin: str
+    created_at: dt.datetime
+
+
+class ExampleList(BaseModel):
+    data: list[ExampleView]
+    has_more: bool
+    last_id: uuid.UUID | None
+
+
+class ExamplesAdded(BaseModel):
+    added: int
+    known_already: int

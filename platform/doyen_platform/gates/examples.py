@@ -1,0 +1,74 @@
+"""The labelled texts that gates learn from."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from doyen_platform.database.table import new_id
+from doyen_platform.experts.models import ExpertRow
+from doyen_platform.gates.models import ExampleRow
+
+
+class ExampleOrigin(StrEnum):
+    OWNER = "owner"  # given by the domain's owner
+    DOCUMENTS = "documents"  # made of the documents' titles, headings and names
+    FEEDBACK = "feedback"  # an application said who should have answered
+
+
+def add_examples(
+    session: Session,
+    expert: ExpertRow,
+    texts: Sequence[tuple[str, str | None]],
+    origin: ExampleOrigin,
+    *,
+    document_id: uuid.UUID | None = None,
+) -> int:
+    """`texts` with their fine labels. Returns how many were new; a text that the expert has already is skipped."""
+    rows = {}
+    for text, fine_label in texts:
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        rows[sha256] = ExampleRow(
+            id=new_id(),
+            expert_id=expert.id,
+            document_id=document_id,
+            text=text,
+            sha256=sha256,
+            fine_label=fine_label,
+            origin=origin,
+        )
+    wanted = list(rows)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        known = select(ExampleRow.sha256).where(ExampleRow.expert_id == expert.id, ExampleRow.sha256.in_(part))
+        for sha256 in session.scalars(known):
+            del rows[sha256]
+    session.add_all(rows.values())
+    session.flush()
+    return len(rows)
+
+
+def list_examples(session: Session, expert: ExpertRow, *, limit: int, after: uuid.UUID | None) -> list[ExampleRow]:
+    query = select(ExampleRow).where(ExampleRow.expert_id == expert.id).order_by(ExampleRow.id).limit(limit)
+    if after is not None:
+        query = query.where(ExampleRow.id > after)
+    return list(session.scalars(query))
+
+
+def count_examples(session: Session, expert: ExpertRow) -> int:
+    return session.scalar(select(func.count()).where(ExampleRow.expert_id == expert.id)) or 0
+
+
+def training_examples(session: Session) -> list[tuple[str, str, str | None]]:
+    """(text, expert's name, fine label) of all experts, in a fixed order."""
+    query = (
+        select(ExampleRow.text, ExpertRow.name, ExampleRow.fine_label)
+        .join(ExpertRow, ExpertRow.id == ExampleRow.expert_id)
+        .order_by(ExpertRow.name, ExampleRow.sha256)
+    )
+    return [(text, name, fine) for text, name, fine in session.execute(query)]

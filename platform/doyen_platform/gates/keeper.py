@@ -1,0 +1,210 @@
+"""The gate that decides now, and every change of it: imprint, drop, promote, roll back. Each makes a new version."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from cachetools import LRUCache
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from doyen_experts.contract import Vector
+from doyen_platform.database.table import utc_now
+from doyen_platform.database.transactions import Database
+from doyen_platform.experts.models import ExpertRow
+from doyen_platform.experts.service import find_expert, list_experts
+from doyen_platform.gates.models import ExampleRow, GateVersion
+from doyen_platform.gates.states import GateState
+from doyen_router.encoder.contract import Encoder
+from doyen_router.errors import Conflict, DoyenError, NotFound
+from doyen_router.gate.artifact import load_gate, save_gate
+from doyen_router.gate.gate import Gate, empty_gate, remove_expert
+from doyen_router.gate.imprint import Confusion, add_expert
+
+log = logging.getLogger(__name__)
+
+MOST_EXAMPLES = 400  # for imprinting; training takes all
+MOST_PASSAGES = 200
+
+
+class GateVersionNotFound(NotFound):
+    code = "gate_version_not_found"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"no gate has the version {version!r}")
+
+
+class NothingToRollBackTo(Conflict):
+    def __init__(self) -> None:
+        super().__init__("no earlier gate version is there to roll back to")
+
+
+class NotPromotable(Conflict):
+    def __init__(self, version: str, state: str) -> None:
+        super().__init__(f"gate version {version!r} is in state {state!r} and cannot be promoted")
+
+
+class GateKeeper:
+    """`current` may be read from any thread at any time; changes are made one after another."""
+
+    def __init__(
+        self,
+        database: Database,
+        encoder: Encoder,
+        directory: Path,
+        passages: Callable[[ExpertRow, int], Vector],
+    ) -> None:
+        self._database = database
+        self._encoder = encoder
+        self._directory = directory
+        self._passages = passages  # (expert, most) -> a sample of its store's vectors
+        self._current = empty_gate(encoder)
+        self._loaded: LRUCache[str, Gate] = LRUCache(8)
+        self._lock = threading.RLock()
+
+    @property
+    def current(self) -> Gate:
+        return self._current
+
+    def open(self) -> None:
+        """Loads the active version; when its artifact is damaged, the last good one before it serves."""
+        with self._lock:
+            with self._database.read() as session:
+                query = select(GateVersion).where(GateVersion.state.in_((GateState.ACTIVE, GateState.RETIRED)))
+                rows = list(session.scalars(query.order_by(GateVersion.promoted_at.desc())))
+            rows.sort(key=lambda row: row.state != GateState.ACTIVE)
+            for row in rows:
+                try:
+                    gate = self.gate(row.version or "")
+                except DoyenError as error:
+                    log.error("gate version %s cannot serve: %s", row.version, error)
+                    continue
+                self._current = gate
+                return
+
+    def gate(self, version: str) -> Gate:
+        """Any version whose artifact is still there. Raises NotFound or Invalid."""
+        if version == self._current.version:
+            return self._current
+        with self._lock:
+            if version not in self._loaded:
+                path = self._directory / version
+                if not version or not path.is_dir():
+                    raise GateVersionNotFound(version)
+                self._loaded[version] = load_gate(path, encoder_identity=self._encoder.identity)
+            return self._loaded[version]
+
+    def imprint(self, name: str) -> list[Confusion]:
+        """Gives the expert a row made of its description, examples and store. A trained row stays as it is."""
+        with self._lock, self._database.read() as session:
+            row = find_expert(session, name)
+            if row is None or self._is_trained(name):
+                return []
+            gate, confusion = self._imprinted(session, self._current, row)
+            self._adopt(gate, origin="imprinted")
+            return confusion
+
+    def drop(self, name: str) -> None:
+        with self._lock:
+            if name in self._current.experts:
+                self._adopt(remove_expert(self._current, name), origin="pruned")
+
+    def promote(self, version: str) -> GateVersion:
+        """Makes this version decide, completed for the experts that came or went since it was trained."""
+        with self._lock:
+            with self._database.read() as session:
+                row = session.scalar(
+                    select(GateVersion).where(GateVersion.version == version).order_by(GateVersion.id.desc()).limit(1)
+                )
+            if row is None:
+                raise GateVersionNotFound(version)
+            if row.state not in (GateState.CANDIDATE, GateState.RETIRED, GateState.ACTIVE):
+                raise NotPromotable(version, row.state)
+            chosen = self.gate(version)
+            complete = self._completed(chosen)
+            if complete.version == chosen.version:
+                self._activate(chosen)
+            else:
+                self._adopt(complete, origin="completed")
+            return self.active_version()
+
+    def roll_back(self) -> GateVersion:
+        """To the version that was promoted before the one that decides now."""
+        with self._lock:
+            with self._database.read() as session:
+                query = select(GateVersion).where(GateVersion.state == GateState.RETIRED)
+                before = session.scalar(query.order_by(GateVersion.promoted_at.desc()).limit(1))
+            if before is None or before.version is None:
+                raise NothingToRollBackTo
+            return self.promote(before.version)
+
+    def active_version(self) -> GateVersion:
+        with self._database.read() as session:
+            row = session.scalar(select(GateVersion).where(GateVersion.state == GateState.ACTIVE))
+        if row is None:
+            raise GateVersionNotFound(self._current.version)
+        return row
+
+    def _is_trained(self, name: str) -> bool:
+        facts = self._current.card.experts.get(name)
+        return facts is not None and facts.origin == "trained"
+
+    def _completed(self, gate: Gate) -> Gate:
+        with self._database.read() as session:
+            experts = {row.name: row for row in list_experts(session) if not row.is_generalist}
+            for name in gate.experts:
+                if name not in experts:
+                    gate = remove_expert(gate, name)
+            for name, row in experts.items():
+                if name not in gate.experts:
+                    gate, _ = self._imprinted(session, gate, row)
+        return gate
+
+    def _imprinted(self, session: Session, gate: Gate, row: ExpertRow) -> tuple[Gate, list[Confusion]]:
+        examples = list(
+            session.scalars(
+                select(ExampleRow.text)
+                .where(ExampleRow.expert_id == row.id)
+                .order_by(ExampleRow.origin.desc(), ExampleRow.sha256)  # the owner's come before the documents'
+                .limit(MOST_EXAMPLES)
+            )
+        )
+        if row.name in gate.experts:
+            gate = remove_expert(gate, row.name)
+        return add_expert(
+            gate,
+            row.name,
+            self._encoder,
+            description=row.current.description,
+            examples=examples,
+            passages=self._passages(row, MOST_PASSAGES),
+        )
+
+    def _adopt(self, gate: Gate, *, origin: str) -> None:
+        """Saves a new version and makes it decide."""
+        save_gate(gate, self._directory / gate.version)
+        with self._database.write() as session:
+            session.add(
+                GateVersion(
+                    version=gate.version,
+                    parent=gate.card.parent,
+                    origin=origin,
+                    state=GateState.CANDIDATE,
+                    card=gate.card.model_dump(mode="json"),
+                )
+            )
+        self._activate(gate)
+
+    def _activate(self, gate: Gate) -> None:
+        with self._database.write() as session:
+            for active in session.scalars(select(GateVersion).where(GateVersion.state == GateState.ACTIVE)):
+                active.state = GateState.RETIRED
+            session.flush()
+            query = select(GateVersion).where(GateVersion.version == gate.version).order_by(GateVersion.id.desc())
+            row = session.scalars(query.limit(1)).one()
+            row.state, row.promoted_at = GateState.ACTIVE, utc_now()
+        self._loaded[gate.version] = gate
+        self._current = gate

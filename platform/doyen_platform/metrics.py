@@ -1,0 +1,74 @@
+"""The numbers that Prometheus scrapes. Labels are bounded: experts and outcomes, never tenants, users or prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from doyen_experts.contract import Usage
+from doyen_workers.dispatch import Lane
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
+
+
+class Metrics:
+    """One registry for one application, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "doyen_router_decisions", "Routing decisions", ["expert", "outcome"], registry=self.registry
+        )
+        self._confidence = Histogram(
+            "doyen_router_confidence",
+            "Calibrated probability of the first chosen expert",
+            buckets=[tenth / 10 for tenth in range(1, 11)],
+            registry=self.registry,
+        )
+        self._executions = Histogram(
+            "doyen_expert_request_duration_seconds",
+            "An expert's time for one request, waiting included",
+            ["expert", "state"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._tokens = Counter("doyen_tokens", "Tokens read and written", ["direction"], registry=self.registry)
+        self._requests = Histogram(
+            "doyen_http_request_duration_seconds",
+            "Time until an answer's end",
+            ["route", "method", "status"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.journal = Gauge("doyen_decisions_undelivered", "Decisions in the journal only", registry=self.registry)
+
+    def decision(self, expert: str, outcome: str, confidence: float) -> None:
+        self._decisions.labels(expert, outcome).inc()
+        self._confidence.observe(confidence)
+
+    def execution(self, expert: str, state: str, seconds: float, usage: Usage) -> None:
+        self._executions.labels(expert, state).observe(seconds)
+        self._tokens.labels("in").inc(usage.prompt_tokens)
+        self._tokens.labels("out").inc(usage.completion_tokens)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        self._requests.labels(route, method, str(status)).observe(seconds)
+
+    def watch_lanes(self, lanes: Callable[[], dict[str, Lane]]) -> None:
+        self.registry.register(_Lanes(lanes))
+
+
+class _Lanes(Collector):
+    def __init__(self, lanes: Callable[[], dict[str, Lane]]) -> None:
+        self._lanes = lanes
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        waiting = GaugeMetricFamily("doyen_expert_queue_depth", "Requests that wait for an expert", labels=["expert"])
+        running = GaugeMetricFamily("doyen_expert_running", "Requests in an expert", labels=["expert"])
+        for expert, lane in self._lanes().items():
+            waiting.add_metric([expert], lane.waiting)
+            running.add_metric([expert], lane.running)
+        return [waiting, running]

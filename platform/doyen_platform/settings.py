@@ -1,0 +1,50 @@
+"""What an operator can set: environment variables `DOYEN_*`, a `.env` file, or one file a secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once at the edge (the CLI, `create_app`), then passed along.
+
+    A secret may also be a file, named like its variable in lower case, in `DOYEN_SECRETS_DIR` (default /run/secrets).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DOYEN_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("doyen"))
+    database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; unset: SQLite in the data directory")
+    admin_key: SecretStr | None = Field(None, description="the first-run admin key; unset: one is made and printed")
+    secrets_dir: Path = Path("/run/secrets")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    log_level: str = "info"
+
+    encoder: str | None = Field(None, description="a sentence-transformers directory; unset: the packaged MiniLM")
+    encoder_threads: Annotated[int, Field(ge=1)] = 1
+    max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+
+    request_timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    queue_length: Annotated[int, Field(ge=1)] = 256
+    indexing_threads: Annotated[int, Field(ge=1)] = 1
+    allow_private_addresses: bool = Field(False, description="lets remote experts reach loopback and private networks")
+
+    def database(self) -> str:
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+pysqlite:///{(self.data_dir / 'doyen.db').absolute()}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment; `overrides` (the command line's) win."""
+    secrets_dir = Path(os.environ.get("DOYEN_SECRETS_DIR", "/run/secrets"))
+    return Settings(_secrets_dir=secrets_dir if secrets_dir.is_dir() else None, **overrides)  # type: ignore[arg-type]  # pydantic-settings types neither

@@ -1,0 +1,56 @@
+"""What the admin API takes and shows of documents."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from doyen_platform.stores.states import DocumentState
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00\r\n]*$")]
+
+
+class DocumentIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    title: Line
+    text: Annotated[str, StringConstraints(min_length=1, max_length=5_000_000)]
+    source: Line | None = Field(None, description="what a citation points at: a URL or a path; unset: the title")
+    metadata: dict[str, Any] = Field(default_factory=dict)  # Any: the owner's own
+    questions: list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]] | None = (
+        Field(None, description="questions that it answers, for the gate; unset: made of its title and headings")
+    )
+
+
+class DocumentsIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    documents: list[DocumentIn] = Field(min_length=1, max_length=10_000)
+
+
+class DocumentView(BaseModel):
+    id: uuid.UUID
+    title: str
+    source: str
+    media_type: str
+    state: DocumentState
+    reason: str | None
+    attempts: int
+    chunks: int
+    characters: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class DocumentList(BaseModel):
+    data: list[DocumentView]
+    has_more: bool
+    last_id: uuid.UUID | None
+
+
+class DocumentsAdded(BaseModel):
+    data: list[DocumentView]
+    known_already: int = Field(description="documents that the store holds already, left as they are")

@@ -1,0 +1,1 @@
+"""The request gate: which experts should answer, and how sure that is."""

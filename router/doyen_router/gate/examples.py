@@ -1,0 +1,89 @@
+"""Labelled texts, as a gate learns from them, and their JSON Lines files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from doyen_router.errors import Invalid
+from doyen_router.gate.card import DataFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`fine` is a label below the expert (an intent). Texts of one `group` (a document) are never split between
+    training and held-out data, where they would make the figures flatter the gate."""
+
+    text: str
+    expert: str
+    fine: str | None = None
+    group: str | None = None
+
+
+class ExamplesUnreadable(Invalid):
+    def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
+        where = f"{path}:{line}" if line is not None else str(path)
+        super().__init__(f"{where}: {reason}", param="examples")
+
+
+def read_examples(
+    path: Path, *, text_field: str = "text", label_field: str = "expert", fine_field: str | None = None
+) -> list[Example]:
+    """One example a line; blank lines are skipped. Raises `ExamplesUnreadable` with file, line and field."""
+    examples: list[Example] = []
+    for line, row in _rows(path):
+        texts = [_text_of(path, line, row, name) for name in (text_field, label_field)]
+        # A null says that this expert has no finer labels, while others may.
+        has_fine = fine_field is not None and row.get(fine_field, "") is not None
+        fine = _text_of(path, line, row, fine_field) if fine_field is not None and has_fine else None
+        examples.append(Example(texts[0], texts[1], fine))
+    return examples
+
+
+def read_texts(path: Path, *, text_field: str = "text") -> list[str]:
+    """Texts without labels: what lies outside every domain, or what a newcomer is asked."""
+    return [_text_of(path, line, row, text_field) for line, row in _rows(path)]
+
+
+def data_facts(examples: Sequence[Example] | Sequence[str]) -> DataFacts:
+    """Count and SHA-256 of the texts and labels in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        fields = [example] if isinstance(example, str) else [example.text, example.expert, example.fine]
+        digest.update(json.dumps(fields).encode() + b"\n")
+    return DataFacts(count=len(examples), sha256=digest.hexdigest())
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ExamplesUnreadable(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ExamplesUnreadable(path, f"is not UTF-8 (byte {error.start})") from error
+    rows: list[tuple[int, dict[str, object]]] = []
+    # Not splitlines: a text may hold U+2028 and its like, which end no JSON line.
+    for number, line in enumerate(content.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ExamplesUnreadable(path, f"is not JSON ({error})", line=number) from error
+        if not isinstance(row, dict):
+            raise ExamplesUnreadable(path, "is not a JSON object", line=number)
+        rows.append((number, row))
+    if not rows:
+        raise ExamplesUnreadable(path, "has no examples")
+    return rows
+
+
+def _text_of(path: Path, line: int, row: dict[str, object], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or not value.strip():
+        problem = "is missing" if name not in row else "must be a text that is not empty"
+        raise ExamplesUnreadable(path, f"the field {name!r} {problem}", line=line)
+    return value

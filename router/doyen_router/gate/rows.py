@@ -1,0 +1,83 @@
+"""The trained rows of a gate: which fine label or sub-topic each one stands for, and multinomial logistic regression.
+
+Legend: N texts, D dimensions, R rows, E experts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from doyen_router.encoder.contract import Vector
+from doyen_router.gate.clusters import spherical_clusters, unit
+from doyen_router.gate.examples import Example
+
+Indexes = npt.NDArray[np.intp]
+
+# Sub-topics are for a few broad experts; with hundreds of narrow ones each is a topic already.
+MOST_DISCOVERED_ROWS = 256
+INVERSE_REGULARISATION = 10.0
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """`row_N` is the row of each example; rows lie in the order of experts (sorted by name)."""
+
+    experts: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    row_N: Indexes
+
+
+@dataclass(frozen=True)
+class Rows:
+    weights_RD: Vector
+    bias_R: Vector
+    prototypes_RD: Vector
+
+
+def planned_rows(examples: Sequence[Example], vectors_ND: Vector, *, fineness: float, seed: int) -> RowPlan:
+    """Fine labels are rows where an expert's examples all have one; else `fineness` times sqrt(count) sub-topics."""
+    names = sorted({example.expert for example in examples})
+    members: dict[str, list[int]] = {name: [] for name in names}
+    for place, example in enumerate(examples):
+        members[example.expert].append(place)
+    counts = {name: max(1, round(fineness * math.sqrt(len(places)))) for name, places in members.items()}
+    shrink = min(1.0, MOST_DISCOVERED_ROWS / sum(counts.values()))
+    labels: list[tuple[str, ...]] = []
+    row_N = np.empty(len(examples), dtype=np.intp)
+    start = 0
+    for name in names:
+        places = members[name]
+        fine = [examples[place].fine for place in places]
+        if all(label is not None for label in fine):
+            of_expert = tuple(sorted({str(label) for label in fine}))
+            row_N[places] = [start + of_expert.index(str(label)) for label in fine]
+        else:
+            count = max(1, round(shrink * counts[name]))
+            clusters, centres = spherical_clusters(vectors_ND[places], count, seed=seed)
+            of_expert = tuple(f"{name}#{cluster}" for cluster in range(len(centres)))
+            row_N[places] = start + clusters
+        labels.append(of_expert)
+        start += len(of_expert)
+    return RowPlan(tuple(names), tuple(labels), row_N)
+
+
+def trained_rows(vectors_ND: Vector, row_N: Indexes, *, tolerance: float = 1e-4) -> Rows:
+    """At least two rows, each with an example."""
+    from sklearn.linear_model import LogisticRegression
+
+    count = int(row_N.max()) + 1
+    model = LogisticRegression(C=INVERSE_REGULARISATION, tol=tolerance, max_iter=300)
+    model.fit(vectors_ND, row_N)
+    weights_RD, bias_R = np.asarray(model.coef_), np.asarray(model.intercept_)
+    if count == 2:
+        # For two classes scikit-learn keeps one row, the difference of the two.
+        weights_RD = np.concatenate([-weights_RD / 2, weights_RD / 2])
+        bias_R = np.concatenate([-bias_R / 2, bias_R / 2])
+    sums_RD = np.zeros((count, vectors_ND.shape[1]), dtype=np.float32)
+    np.add.at(sums_RD, row_N, vectors_ND)
+    return Rows(weights_RD.astype(np.float32), bias_R.astype(np.float32), unit(sums_RD))

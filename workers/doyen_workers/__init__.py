@@ -1,0 +1,1 @@
+"""Workers: run experts and long jobs. They have no database."""

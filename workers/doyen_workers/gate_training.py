@@ -1,0 +1,35 @@
+"""A long job in a process of its own: `python -m doyen_workers.gate_training EXAMPLES.jsonl OUTPUT_DIR`.
+
+Files in, an artifact out, progress as lines on standard output; it knows no database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from doyen_router.encoder.sentence_transformer import load_encoder
+from doyen_router.gate.artifact import save_gate
+from doyen_router.gate.examples import read_examples
+from doyen_router.gate.training import fit_gate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="doyen_workers.gate_training")
+    parser.add_argument("examples", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--encoder")
+    given = parser.parse_args()
+    os.nice(10)  # training may take every spare cycle, never a request's
+    examples = read_examples(given.examples, text_field="text", label_field="expert", fine_field="fine")
+    gate = fit_gate(examples, load_encoder(given.encoder), progress=_tell)
+    save_gate(gate, given.output)
+
+
+def _tell(stage: str, share: float) -> None:
+    print(f"{stage}: {share:.0%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

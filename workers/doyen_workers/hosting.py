@@ -1,0 +1,104 @@
+"""The experts that are open in this process. It does not know who sends requests, nor how experts came to be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from doyen_experts.contract import Expert, ExpertKind, ExpertSpec, Resources
+from doyen_experts.registry import kind as find_kind
+from doyen_workers.dispatch import ExpertNotHosted
+
+
+@dataclass
+class _Hosted:
+    spec: ExpertSpec
+    kind: ExpertKind
+    expert: Expert
+    users: int = 0
+    retired: bool = False
+
+
+class ExpertHost:
+    """Opens experts, lends them to callers, and swaps versions under load.
+
+    A replaced or dropped expert serves the calls that have it, and is closed when the last of them ends.
+    """
+
+    def __init__(self, resources: Resources, *, find_kind: Callable[[str], ExpertKind] = find_kind) -> None:
+        self._resources = resources
+        self._find_kind = find_kind
+        self._hosted: dict[str, _Hosted] = {}
+        self._lock = threading.Lock()
+
+    def put(self, spec: ExpertSpec) -> None:
+        """Opens this version and swaps it in. When opening fails, the version that served goes on serving."""
+        with self._lock:
+            current = self._hosted.get(spec.name)
+        if current is not None and current.spec == spec:
+            return
+        kind = self._find_kind(spec.kind)
+        hosted = _Hosted(spec, kind, kind.open(spec, self._resources))
+        with self._lock:
+            previous = self._hosted.get(spec.name)
+            self._hosted[spec.name] = hosted
+        if previous is not None:
+            self._retire(previous)
+
+    def drop(self, name: str) -> None:
+        with self._lock:
+            hosted = self._hosted.pop(name, None)
+        if hosted is not None:
+            self._retire(hosted)
+
+    def names(self) -> list[str]:
+        with self._lock:
+            return sorted(self._hosted)
+
+    def kind_of(self, name: str) -> ExpertKind:
+        with self._lock:
+            return self._get(name).kind
+
+    def borrow(self, name: str) -> _Loan:
+        """A context manager that keeps this version open while it is used."""
+        with self._lock:
+            hosted = self._get(name)
+            hosted.users += 1
+        return _Loan(self, hosted)
+
+    def close(self) -> None:
+        for name in self.names():
+            self.drop(name)
+
+    def _get(self, name: str) -> _Hosted:
+        try:
+            return self._hosted[name]
+        except KeyError:
+            raise ExpertNotHosted(name) from None
+
+    def _retire(self, hosted: _Hosted) -> None:
+        with self._lock:
+            hosted.retired = True
+            idle = hosted.users == 0
+        if idle:
+            hosted.expert.close()
+
+    def _give_back(self, hosted: _Hosted) -> None:
+        with self._lock:
+            hosted.users -= 1
+            last = hosted.retired and hosted.users == 0
+        if last:
+            hosted.expert.close()
+
+
+class _Loan:
+    def __init__(self, host: ExpertHost, hosted: _Hosted) -> None:
+        self._host = host
+        self._hosted = hosted
+
+    def __enter__(self) -> Expert:
+        return self._hosted.expert
+
+    def __exit__(self, *_: object) -> None:
+        self._host._give_back(self._hosted)
