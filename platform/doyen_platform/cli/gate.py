@@ -103,13 +103,10 @@ def evaluate(
     if as_json:
         print_json(report)
         return
-    plain = ("count", "accuracy", "macro_f1", "top3_accuracy", "ece", "coverage", "selective_accuracy")
-    nested = {"outside": report["outside"] or {}, "decide_ms": report["decide_ms"]}
-    print_table(
-        ["measure", ""],
-        [[name, f"{report[name]:.4g}"] for name in plain]
-        + [[f"{group} {name}", f"{value:.4g}"] for group, of in nested.items() for name, value in of.items()],
-    )
+    figures = {name: value for name, value in report.items() if isinstance(value, int | float)}
+    figures |= {f"outside {name}": value for name, value in (report["outside"] or {}).items()}
+    figures |= {f"decide_ms {name}": value for name, value in report["decide_ms"].items()}
+    print_table(["measure", ""], [[name, f"{value:.4g}"] for name, value in figures.items()])
     print_table(
         ["expert", "count", "precision", "recall", "f1"],
         [

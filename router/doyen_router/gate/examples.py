@@ -30,17 +30,30 @@ class ExamplesUnreadable(Invalid):
 
 
 def read_examples(
-    path: Path, *, text_field: str = "text", label_field: str = "expert", fine_field: str | None = None
+    path: Path,
+    *,
+    text_field: str = "text",
+    label_field: str = "expert",
+    fine_field: str | None = None,
+    group_field: str | None = None,
 ) -> list[Example]:
-    """One example a line; blank lines are skipped. Raises `ExamplesUnreadable` with file, line and field."""
-    examples: list[Example] = []
-    for line, row in _rows(path):
-        texts = [_text_of(path, line, row, name) for name in (text_field, label_field)]
-        # A null says that this expert has no finer labels, while others may.
-        has_fine = fine_field is not None and row.get(fine_field, "") is not None
-        fine = _text_of(path, line, row, fine_field) if fine_field is not None and has_fine else None
-        examples.append(Example(texts[0], texts[1], fine))
-    return examples
+    """One example a line; blank lines are skipped. Fine label and group may be missing or null in a line.
+
+    Raises `ExamplesUnreadable` with file, line and field; also when no line at all has a field that is asked for.
+    """
+    rows = _rows(path)
+    for name in (fine_field, group_field):
+        if name is not None and not any(name in row for _, row in rows):
+            raise ExamplesUnreadable(path, f"no line has the field {name!r}")
+    return [
+        Example(
+            _text_of(path, line, row, text_field),
+            _text_of(path, line, row, label_field),
+            _optional_text_of(path, line, row, fine_field),
+            _optional_text_of(path, line, row, group_field),
+        )
+        for line, row in rows
+    ]
 
 
 def read_texts(path: Path, *, text_field: str = "text") -> list[str]:
@@ -87,3 +100,7 @@ def _text_of(path: Path, line: int, row: dict[str, object], name: str) -> str:
         problem = "is missing" if name not in row else "must be a text that is not empty"
         raise ExamplesUnreadable(path, f"the field {name!r} {problem}", line=line)
     return value
+
+
+def _optional_text_of(path: Path, line: int, row: dict[str, object], name: str | None) -> str | None:
+    return None if name is None or row.get(name) is None else _text_of(path, line, row, name)

@@ -9,9 +9,9 @@ import pytest
 
 from doyen_experts.contract import ExpertRequest, Message
 from doyen_experts.kinds.retrieval import RetrievalConfig, RetrievalExpert
-from doyen_experts.store.building import build
+from doyen_experts.store.chunking import chunk, embedding_text
 from doyen_experts.store.documents import Document
-from doyen_experts.store.generation import open_generation
+from doyen_experts.store.generation import open_generation, write_generation
 from doyen_router.encoder.packaged import packaged_encoder
 
 NAMES = ["relationship", "mapped_column", "joinedload", "selectinload", "aliased", "composite", "deferred", "validates"]
@@ -26,7 +26,9 @@ def expert(tmp_path_factory: pytest.TempPathFactory) -> RetrievalExpert:
     ]
     encoder = packaged_encoder()
     root: Path = tmp_path_factory.mktemp("store")
-    path = build(root, documents, encoder)
+    chunks = [part for document in documents for part in chunk(document)]
+    vectors_ND = encoder.encode([embedding_text(part) for part in chunks], max_tokens=96)
+    path = write_generation(root, chunks, vectors_ND, encoder_identity=encoder.identity)
     return RetrievalExpert(open_generation(path, encoder_identity=encoder.identity), RetrievalConfig(), encoder)
 
 

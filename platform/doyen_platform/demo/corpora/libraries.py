@@ -41,7 +41,7 @@ def _ordered(shelf: Shelf) -> Iterable[CorpusDocument]:
         yield first
         if not shelf.has_parameters:
             continue
-        if count < 5:
+        if count < 8:
             yield from parameters
         later += parameters
     yield from later

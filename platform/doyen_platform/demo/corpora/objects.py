@@ -157,7 +157,7 @@ def documents_of(found: Found, *, characters: int) -> Iterator[CorpusDocument]:
 
 
 def _grouped(
-    parameters: Iterable[tuple[str, str]], *, characters: int = 880, groups: int = 14
+    parameters: Iterable[tuple[str, str]], *, characters: int = 880, groups: int = 20
 ) -> list[list[tuple[str, str]]]:
     out: list[list[tuple[str, str]]] = [[]]
     for name, text in parameters:
