@@ -133,6 +133,7 @@ class Resources:
 
     encoder: TextEncoder
     secret: Callable[[str], str]  # resolves a secret reference; raises Invalid when there is none
+    allow_private_addresses: bool = False  # the operator lets experts reach loopback and private networks
 
 
 class ExpertKind(Protocol):

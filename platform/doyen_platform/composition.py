@@ -13,7 +13,7 @@ from doyen_platform.experts.activation import Activator
 from doyen_platform.experts.live import LiveExperts
 from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.gates.training import GateTraining
-from doyen_platform.keys.access import KeyRing
+from doyen_platform.keys.access import KeyRing, Principal
 from doyen_platform.keys.service import valid_principals
 from doyen_platform.metrics import Metrics
 from doyen_platform.policies.live import LivePolicies
@@ -50,8 +50,11 @@ class Platform:
     closes_last: tuple[Closes, ...]
 
     def refresh_keys(self) -> None:
-        with self.database.read() as session:
-            self.keyring.replace(valid_principals(session))
+        def read() -> dict[str, Principal]:
+            with self.database.read() as session:
+                return valid_principals(session)
+
+        self.keyring.refresh(read)
 
     async def close(self) -> None:
         """Ends what runs, delivers what was recorded, and only then lets the database go."""

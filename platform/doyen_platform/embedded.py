@@ -59,7 +59,9 @@ def open_embedded(settings: Settings) -> Platform:
 
     encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
     batched = BatchedEncoder(encoder)
-    host = ExpertHost(Resources(encoder, lambda reference: _secret(settings, reference)))
+    host = ExpertHost(
+        Resources(encoder, lambda reference: _secret(settings, reference), settings.allow_private_addresses)
+    )
     dispatcher = InProcessDispatcher(host, max_waiting=settings.queue_length)
     indexer = Indexer(database, encoder, settings.data_dir / "stores", write_generation)
     gates = settings.data_dir / "gates"

@@ -51,7 +51,7 @@ def resources(encoder: BagEncoder) -> Resources:
             raise Invalid(f"there is no secret {reference!r}")
         return secrets[reference]
 
-    return Resources(encoder, secret)
+    return Resources(encoder, secret, allow_private_addresses=True)
 
 
 @pytest.fixture

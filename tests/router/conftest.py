@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from doyen_router.encoder import OnnxEncoder, packaged_encoder
 from doyen_router.gate.examples import Example
 from doyen_router.gate.gate import Gate
@@ -11,7 +12,7 @@ from doyen_router.gate.training import fit_gate
 TEXTS = {
     "banking": [
         "transfer money to my savings account", "what is my account balance", "block my stolen credit card",
-        "how do I pay my electricity bill", "why was I charged an overdraft fee", "what is the interest rate on my loan",
+        "how do I pay my electricity bill", "why was I charged an overdraft fee", "interest rate on my loan",
         "freeze my bank account please", "order new checks for my account", "when is my credit card payment due",
         "report a fraudulent transaction on my card", "how much did I spend last month", "raise my credit limit",
     ],

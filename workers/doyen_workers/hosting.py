@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from doyen_experts.contract import Expert, ExpertKind, ExpertSpec, Resources
 from doyen_experts.registry import kind as find_kind
 from doyen_workers.dispatch import ExpertNotHosted
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class _Hosted:
+    """`seats` keep the promise of the kind's `concurrency`, also while a version of another kind takes over."""
+
     spec: ExpertSpec
     kind: ExpertKind
     expert: Expert
     users: int = 0
     retired: bool = False
+    seats: threading.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seats = threading.Semaphore(self.kind.concurrency)
+
+    def close(self) -> None:
+        """Never raises: by now another version serves, and nobody could do anything about it."""
+        try:
+            self.expert.close()
+        except Exception as error:  # a plugin may fail in any way
+            log.warning("version %s of expert %s did not close", self.spec.version, self.spec.name, exc_info=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    expert: Expert
+    max_batch: int
 
 
 class ExpertHost:
@@ -60,12 +83,17 @@ class ExpertHost:
         with self._lock:
             return self._get(name).kind
 
-    def borrow(self, name: str) -> _Loan:
-        """A context manager that keeps this version open while it is used."""
+    @contextlib.contextmanager
+    def borrow(self, name: str) -> Iterator[Loan]:
+        """Keeps this version open while it is used. Waits while as many use it as its kind allows."""
         with self._lock:
             hosted = self._get(name)
             hosted.users += 1
-        return _Loan(self, hosted)
+        try:
+            with hosted.seats:
+                yield Loan(hosted.expert, hosted.kind.max_batch)
+        finally:
+            self._give_back(hosted)
 
     def close(self) -> None:
         for name in self.names():
@@ -82,23 +110,11 @@ class ExpertHost:
             hosted.retired = True
             idle = hosted.users == 0
         if idle:
-            hosted.expert.close()
+            hosted.close()
 
     def _give_back(self, hosted: _Hosted) -> None:
         with self._lock:
             hosted.users -= 1
             last = hosted.retired and hosted.users == 0
         if last:
-            hosted.expert.close()
-
-
-class _Loan:
-    def __init__(self, host: ExpertHost, hosted: _Hosted) -> None:
-        self._host = host
-        self._hosted = hosted
-
-    def __enter__(self) -> Expert:
-        return self._hosted.expert
-
-    def __exit__(self, *_: object) -> None:
-        self._host._give_back(self._hosted)
+            hosted.close()

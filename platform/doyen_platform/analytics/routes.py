@@ -6,13 +6,14 @@ import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
 
 from doyen_platform.analytics.schemas import Summary
 from doyen_platform.analytics.service import summarise
 from doyen_platform.composition import Platform
+from doyen_platform.database.storable import Moment
 from doyen_platform.database.table import utc_now
 from doyen_platform.keys.access import Analyst
+from doyen_platform.tenants.schemas import TenantName
 from doyen_platform.tenants.service import TenantNotFound
 from doyen_platform.web.reference import problems
 from doyen_router.errors import Invalid
@@ -24,9 +25,9 @@ router = APIRouter(prefix="/analytics", tags=["analytics"])
 def summary(
     request: Request,
     caller: Analyst,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
-    tenant: Annotated[str | None, Query(max_length=64, description="admins without a tenant may choose")] = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    tenant: Annotated[TenantName | None, Query(description="admins without a tenant may choose")] = None,
 ) -> Summary:
     """Share, latency, confidence and abstention for each expert; the last 24 hours unless told otherwise."""
     platform: Platform = request.app.state.platform

@@ -20,6 +20,7 @@ from doyen_platform.decisions.prompts import stored_prompt
 from doyen_platform.decisions.record import DecisionRecord, Execution
 from doyen_platform.decisions.recorder import Recorder
 from doyen_platform.experts.live import LiveExperts
+from doyen_platform.experts.states import ExpertState
 from doyen_platform.keys.access import Principal
 from doyen_platform.metrics import Metrics
 from doyen_platform.routing.conversation import routing_text
@@ -126,7 +127,8 @@ class Exchange:
         return expert, weight, answers[0]
 
     def _nobody(self) -> Answer:
-        answer = Answer(refusal(self.desk.experts.visible(self.caller.home)), Usage(0, 0), found=False, score=0.0)
+        active = [e for e in self.desk.experts.visible(self.caller.home) if e.state == ExpertState.ACTIVE]
+        answer = Answer(refusal(active), Usage(0, 0), found=False, score=0.0)
         self.answers.append(answer)
         return answer
 

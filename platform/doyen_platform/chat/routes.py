@@ -45,7 +45,10 @@ async def create_chat_completion(
     if body.stream:
         deltas = exchange.stream()
         # The first step before the status: what fails until here is an HTTP error, not a broken stream.
-        first = await unless_gone(request, anext(deltas))
+        try:
+            first = await unless_gone(request, anext(deltas))
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         include_usage = body.stream_options is not None and body.stream_options.include_usage
         events = _events(exchange, first, deltas, include_usage=include_usage)
         return EventStream(events, _headers(exchange, exchange.model, debug=x_doyen_debug))

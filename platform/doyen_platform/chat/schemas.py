@@ -24,6 +24,20 @@ class ChatMessage(BaseModel):
     role: Role
     content: str | list[TextPart] | None = None
 
+    @field_validator("content", mode="before")
+    @classmethod
+    def _is_text(cls, content: object) -> object:
+        """Said here, since a union's own errors tell of each of its forms and of none plainly."""
+        if content is None or isinstance(content, str):
+            return content
+        if not isinstance(content, list):
+            raise ValueError("must be a text or a list of text parts")
+        for part in content:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind != "text":
+                raise ValueError(f"only parts of the type 'text' are taken, not {str(kind)[:40]!r}")
+        return content
+
     def message(self) -> Message:
         if isinstance(self.content, list):
             return Message(self.role, "\n".join(part.text for part in self.content))

@@ -44,10 +44,8 @@ class Client:
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
             answer = self._http.request(method, path, content=content, params=wanted, files=files, headers=headers)
-        except httpx2.ConnectError:
-            fail(f"nothing answers at {self._url}: is the platform up? (doyen up)", code=1)
         except httpx2.HTTPError as error:
-            fail(f"{self._url} did not answer: {error}", code=1)
+            fail(self._unanswered(error), code=1)
         if answer.is_error:
             fail(_message(answer), code=1)
         return answer.json() if answer.content else None
@@ -55,13 +53,20 @@ class Client:
     @contextmanager
     def stream(self, path: str, body: object) -> Iterator[tuple[Mapping[str, str], Iterator[dict[str, Any]]]]:
         """The headers and the events of a stream."""
-        with self._http.stream(
-            "POST", path, content=orjson.dumps(body), headers={"Content-Type": "application/json"}
-        ) as answer:
-            if answer.is_error:
-                answer.read()
-                fail(_message(answer), code=1)
-            yield answer.headers, _events(answer.iter_lines())
+        headers = {"Content-Type": "application/json"}
+        try:
+            with self._http.stream("POST", path, content=orjson.dumps(body), headers=headers) as answer:
+                if answer.is_error:
+                    answer.read()
+                    fail(_message(answer), code=1)
+                yield answer.headers, _events(answer.iter_lines())
+        except httpx2.HTTPError as error:
+            fail(self._unanswered(error), code=1)
+
+    def _unanswered(self, error: httpx2.HTTPError) -> str:
+        if isinstance(error, httpx2.ConnectError):
+            return f"nothing answers at {self._url}: is the platform up? (doyen up)"
+        return f"{self._url} did not answer: {error}"
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:  # Any: JSON

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -103,10 +103,15 @@ def evaluate(
     if as_json:
         print_json(report)
         return
-    figures = {name: value for name, value in report.items() if isinstance(value, int | float)}
-    figures |= {f"outside {name}": value for name, value in (report["outside"] or {}).items()}
-    figures |= {f"decide_ms {name}": value for name, value in report["decide_ms"].items()}
-    print_table(["measure", ""], [[name, f"{value:.4g}"] for name, value in figures.items()])
+    nested: dict[str, Mapping[str, object]] = {"outside": report["outside"] or {}, "decide_ms": report["decide_ms"]}
+    figures = [(name, value) for name, value in report.items() if isinstance(value, int | float)]
+    figures += [
+        (f"{group} {name}", value)
+        for group, of in nested.items()
+        for name, value in of.items()
+        if isinstance(value, int | float)
+    ]
+    print_table(["measure", ""], [[name, f"{value:.4g}"] for name, value in figures])
     print_table(
         ["expert", "count", "precision", "recall", "f1"],
         [

@@ -14,13 +14,20 @@ REDACTED = re.compile(
     r"|(?P<digits>\+?\d[\d ()/.-]{5,}\d)"
 )
 
+HASH = "sha256:"
+
+
+def is_hash(stored: str) -> bool:
+    """Whether the tenant kept only a hash when this was stored, whatever it chooses now."""
+    return stored.startswith(HASH)
+
 
 def stored_prompt(text: str, storage: PromptStorage) -> str | None:
     match storage:
         case PromptStorage.NOTHING:
             return None
         case PromptStorage.HASH:
-            return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+            return HASH + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
         case PromptStorage.REDACTED:
             return REDACTED.sub(lambda match: f"[{match.lastgroup}]", _storable(text))
         case PromptStorage.FULL:

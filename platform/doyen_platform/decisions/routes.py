@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, status
 
 from doyen_platform.composition import Platform
+from doyen_platform.database.storable import Moment
 from doyen_platform.decisions import service
 from doyen_platform.decisions.schemas import (
     DecisionList,
@@ -36,8 +36,8 @@ def list_decisions(
     order: Literal["asc", "desc"] = "desc",
     expert: Annotated[ExpertName | None, Query()] = None,
     reason: RouteReason | None = None,
-    since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> DecisionList:
     """The tenant's decisions, newest first. The next page is `after=<last_id>`."""
     platform: Platform = request.app.state.platform
@@ -51,8 +51,8 @@ def list_decisions(
             newest_first=order == "desc",
             expert=expert,
             reason=reason,
-            since=_aware(since),
-            until=_aware(until),
+            since=since,
+            until=until,
         )
         page = rows[:limit]
         executions = service.executions_of(session, [row.id for row in page])
@@ -115,8 +115,3 @@ def replay_decision(request: Request, caller: Admin, decision_id: uuid.UUID) -> 
         replayed=done.replayed,
         differences=done.differences,
     )
-
-
-def _aware(time: dt.datetime | None) -> dt.datetime | None:
-    """A time without a zone is taken as UTC."""
-    return time.replace(tzinfo=dt.UTC) if time is not None and time.tzinfo is None else time

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from doyen_platform.decisions.context import from_json
 from doyen_platform.decisions.models import DecisionRow, ExecutionRow, Feedback, RoutingContext
+from doyen_platform.decisions.prompts import is_hash
 from doyen_platform.experts.service import find_expert
 from doyen_platform.gates.examples import ExampleOrigin, add_examples
 from doyen_platform.gates.keeper import GateKeeper
@@ -104,10 +105,12 @@ def give_feedback(
     labelled = False
     if right is not None:
         row = find_expert(session, right)
-        if row is None or not caller.sees(row.tenant_id):
+        if row is not None and not caller.sees(row.tenant_id):
+            row = None
+        if row is None and expert is not None:
             raise Invalid(f"no expert is called {right!r}", param="expert")
-        stored_in_full = get_tenant(session, decision.tenant_id).prompt_storage == PromptStorage.FULL
-        if decision.prompt and stored_in_full:
+        stores_in_full = get_tenant(session, decision.tenant_id).prompt_storage == PromptStorage.FULL
+        if row is not None and decision.prompt and stores_in_full and not is_hash(decision.prompt):
             labelled = add_examples(session, row, [(decision.prompt, None)], ExampleOrigin.FEEDBACK) == 1
     feedback = Feedback(
         decision_id=decision_id,

@@ -132,7 +132,11 @@ class Activator:
         if find_kind(row.current.kind).uses_store:
             generation = self._indexer.index(row.id)
         self._host.put(self._spec(row, generation))
-        confusion = [] if row.is_generalist else self._keeper.imprint(name)
+        confusion: list[Confusion] = []
+        if row.is_generalist:
+            self._keeper.drop(name)  # it may have been an expert of the gate before
+        else:
+            confusion = self._keeper.imprint(name)
         with self._database.write() as session:
             stored = find_expert(session, name)
             if stored is None:

@@ -35,32 +35,33 @@ class LiveExperts:
     def __init__(self, database: Database, store_kinds: frozenset[str]) -> None:
         self._database = database
         self._store_kinds = store_kinds
-        self._experts: dict[str, LiveExpert] = {}
-        self._snapshots: dict[str, Snapshot] = {}
+        # Replaced as one: a snapshot of the experts before must not be kept for those after.
+        self._live: tuple[dict[str, LiveExpert], dict[str, Snapshot]] = ({}, {})
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
         with self._lock:
             with self._database.read() as session:
-                experts = {row.name: self._live(row) for row in list_experts(session)}
-            self._experts, self._snapshots = experts, {}
+                experts = {row.name: self._live_expert(row) for row in list_experts(session)}
+            self._live = (experts, {})
 
     def find(self, name: str, tenant: str) -> LiveExpert | None:
-        expert = self._experts.get(name)
+        expert = self._live[0].get(name)
         return expert if expert is not None and expert.is_visible_to(tenant) else None
 
     def states(self) -> list[str]:
-        return [expert.state.value for expert in self._experts.values()]
+        return [expert.state.value for expert in self._live[0].values()]
 
     def visible(self, tenant: str) -> list[LiveExpert]:
-        return [expert for expert in self._experts.values() if expert.is_visible_to(tenant)]
+        return [expert for expert in self._live[0].values() if expert.is_visible_to(tenant)]
 
     def snapshot(self, tenant: str) -> Snapshot:
         """What the gate may choose from for this tenant. One that is not active is masked; its state is the reason."""
-        found = self._snapshots.get(tenant)
+        experts, snapshots = self._live
+        found = snapshots.get(tenant)
         if found is not None:
             return found
-        visible = self.visible(tenant)
+        visible = [expert for expert in experts.values() if expert.is_visible_to(tenant)]
         snapshot = Snapshot(
             candidates=tuple(
                 Candidate(expert.name, None if expert.state == ExpertState.ACTIVE else expert.state.value)
@@ -68,10 +69,10 @@ class LiveExperts:
             ),
             generalist=next((e.name for e in visible if e.is_generalist and e.state == ExpertState.ACTIVE), None),
         )
-        self._snapshots[tenant] = snapshot
+        snapshots[tenant] = snapshot
         return snapshot
 
-    def _live(self, row: ExpertRow) -> LiveExpert:
+    def _live_expert(self, row: ExpertRow) -> LiveExpert:
         current = row.current
         return LiveExpert(
             name=row.name,

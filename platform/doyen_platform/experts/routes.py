@@ -59,13 +59,16 @@ def register_expert(
     activated = wait_for(platform, body.name, wait_seconds)
     with platform.database.read() as session:
         view = expert_view(session, service.get_expert(session, caller, body.name))
+        visible = {row.name for row in service.list_experts(session, caller)}
     response.headers["Location"] = f"/admin/experts/{body.name}"
     response.headers["ETag"] = _etag(view.version)
     confusion = activated.confusion if activated else []
     return ExpertRegistered(
         **view.model_dump(),
         confusion=[
-            ConfusionView(expert=one.expert, theirs_lost=one.theirs_lost, ours_lost=one.ours_lost) for one in confusion
+            ConfusionView(expert=one.expert, theirs_lost=one.theirs_lost, ours_lost=one.ours_lost)
+            for one in confusion
+            if one.expert in visible
         ],
     )
 
@@ -168,7 +171,8 @@ def list_expert_examples(
     platform: Platform = request.app.state.platform
     with platform.database.read() as session:
         row = service.get_expert(session, caller, name)
-        rows = list_examples(session, row, limit=limit + 1, after=after)
+        # What became an example by feedback is some tenant's prompt: of a shared expert, only the platform reads it.
+        rows = list_examples(session, row, limit=limit + 1, after=after, with_feedback=caller.owns(row.tenant_id))
         data = [
             ExampleView(
                 id=one.id, text=one.text, fine_label=one.fine_label, origin=one.origin, created_at=one.created_at

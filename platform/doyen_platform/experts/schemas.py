@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from doyen_platform.database.storable import JsonObject
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.stores.schemas import DocumentIn
 
@@ -57,7 +58,7 @@ class ExpertCreate(BaseModel):
     title: ShortText | None = None
     description: Text
     kind: ShortText = "retrieval"
-    config: dict[str, Any] = Field(default_factory=dict)  # Any: validated by the kind's own model
+    config: JsonObject = Field(default_factory=dict, description="as the kind's own model takes it")
     tenant: ShortText | None = Field(None, description="the only tenant that may use it; null: all may")
     generalist: bool = Field(False, description="answers when the gate abstains")
     documents: list[DocumentIn] = Field(default_factory=list, max_length=10_000)
@@ -71,7 +72,7 @@ class ExpertPatch(BaseModel):
 
     title: ShortText | None = None
     description: Text | None = None
-    config: dict[str, Any] | None = None  # Any: validated by the kind's own model
+    config: JsonObject | None = Field(None, description="as the kind's own model takes it")
     generalist: bool | None = None
 
 

@@ -53,10 +53,14 @@ def add_examples(
     return len(rows)
 
 
-def list_examples(session: Session, expert: ExpertRow, *, limit: int, after: uuid.UUID | None) -> list[ExampleRow]:
+def list_examples(
+    session: Session, expert: ExpertRow, *, limit: int, after: uuid.UUID | None, with_feedback: bool
+) -> list[ExampleRow]:
     query = select(ExampleRow).where(ExampleRow.expert_id == expert.id).order_by(ExampleRow.id).limit(limit)
     if after is not None:
         query = query.where(ExampleRow.id > after)
+    if not with_feedback:
+        query = query.where(ExampleRow.origin != ExampleOrigin.FEEDBACK)
     return list(session.scalars(query))
 
 

@@ -20,7 +20,7 @@ from doyen_platform.gates.models import ExampleRow, GateVersion
 from doyen_platform.gates.states import GateState
 from doyen_router.encoder.contract import Encoder
 from doyen_router.errors import Conflict, DoyenError, NotFound
-from doyen_router.gate.artifact import load_gate, save_gate
+from doyen_router.gate.artifact import GateForAnotherEncoder, load_gate, save_gate
 from doyen_router.gate.gate import Gate, empty_gate, remove_expert
 from doyen_router.gate.imprint import Confusion, add_expert
 
@@ -81,8 +81,13 @@ class GateKeeper:
                     gate = self.gate(row.version or "")
                 except DoyenError as error:
                     log.error("gate version %s cannot serve: %s", row.version, error)
+                    if not isinstance(error, GateForAnotherEncoder):  # that one serves again with its encoder
+                        self._give_up(row.version or "", str(error))
                     continue
-                self._current = gate
+                if row.state == GateState.ACTIVE:
+                    self._current = gate
+                else:
+                    self.promote(gate.version)  # completed: experts that came after it was made must stay known
                 return
 
     def gate(self, version: str) -> Gate:
@@ -147,6 +152,12 @@ class GateKeeper:
         if row is None:
             raise GateVersionNotFound(self._current.version)
         return row
+
+    def _give_up(self, version: str, reason: str) -> None:
+        """A damaged version is never tried again, nor rolled back to."""
+        with self._database.write() as session:
+            for row in session.scalars(select(GateVersion).where(GateVersion.version == version)):
+                row.state, row.reason = GateState.FAILED, reason
 
     def _is_trained(self, name: str) -> bool:
         facts = self._current.card.experts.get(name)

@@ -48,8 +48,9 @@ def list_gates(
     after: uuid.UUID | None = None,
     state: GateState | None = None,
 ) -> GateList:
-    """Newest first."""
+    """Newest first. A gate's card names the experts of every tenant, so it is for the platform's admins."""
     platform: Platform = request.app.state.platform
+    _only_the_platforms_admin(caller)
     query = select(GateVersion).order_by(GateVersion.id.desc()).limit(limit + 1)
     if after is not None:
         query = query.where(GateVersion.id < after)
@@ -64,6 +65,7 @@ def list_gates(
 @router.get("/{gate_id}", operation_id="getGate", responses=problems(404))
 def get_gate(request: Request, caller: Admin, gate_id: uuid.UUID) -> GateView:
     platform: Platform = request.app.state.platform
+    _only_the_platforms_admin(caller)
     with platform.database.read() as session:
         row = session.get(GateVersion, gate_id)
     if row is None:

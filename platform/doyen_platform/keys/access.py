@@ -72,9 +72,10 @@ class KeyRing:
         self._principals: dict[str, Principal] = {}
         self._lock = threading.Lock()
 
-    def replace(self, principals: dict[str, Principal]) -> None:
+    def refresh(self, read: Callable[[], dict[str, Principal]]) -> None:
+        """One reader after another: a slow one must not bring a key back that was revoked meanwhile."""
         with self._lock:
-            self._principals = principals
+            self._principals = read()
 
     def principal(self, key: str) -> Principal:
         """Raises Unauthorized for a key that is unknown, revoked or expired."""

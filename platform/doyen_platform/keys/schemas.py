@@ -6,9 +6,11 @@ import datetime as dt
 import uuid
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from doyen_platform.database.storable import Moment
 from doyen_platform.keys.access import Scope
+from doyen_platform.tenants.schemas import TenantName
 
 
 class KeyCreate(BaseModel):
@@ -16,10 +18,8 @@ class KeyCreate(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
     scopes: Annotated[list[Scope], Field(min_length=1)] = [Scope.APP]
-    tenant: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        "default", description="null: acts for all tenants; admin keys only"
-    )
-    expires_at: AwareDatetime | None = None
+    tenant: TenantName | None = Field("default", description="null: acts for all tenants; admin keys only")
+    expires_at: Moment | None = None
 
 
 class KeyView(BaseModel):

@@ -12,6 +12,7 @@ from doyen_platform.keys.access import Admin
 from doyen_platform.policies import service
 from doyen_platform.policies.models import PolicyRow
 from doyen_platform.policies.schemas import PolicyBody, PolicyList, PolicyView
+from doyen_platform.tenants.schemas import TenantName
 from doyen_platform.web.reference import problems
 
 router = APIRouter(prefix="/admin/policies", tags=["admin: policies"])
@@ -30,7 +31,7 @@ def put_policy(
     caller: Admin,
     name: ExpertName,
     body: PolicyBody,
-    tenant: Annotated[str | None, Query(max_length=64, description="the only tenant that may use it")] = None,
+    tenant: Annotated[TenantName | None, Query(description="the only tenant that may use it")] = None,
 ) -> PolicyView:
     """Live with the next request. The policy `default` is what plain `auto` means."""
     platform: Platform = request.app.state.platform

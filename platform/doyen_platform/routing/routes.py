@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request
 
+from doyen_experts.contract import Message
 from doyen_platform.composition import Platform
 from doyen_platform.keys.access import App
 from doyen_platform.routing.conversation import routing_text
@@ -21,8 +22,9 @@ async def explain(request: Request, body: ExplainRequest, caller: App) -> Explan
     platform: Platform = request.app.state.platform
     if (body.input is None) == (body.messages is None):
         raise Invalid("send either 'input' or 'messages'", param="input")
-    text = body.input if body.input is not None else routing_text([m.message() for m in body.messages or []])
-    if not text.strip():
+    messages = [Message("user", body.input)] if body.input is not None else [m.message() for m in body.messages or []]
+    text = routing_text(messages)
+    if not text:
         raise Invalid("there is no text to route", param="input" if body.input is not None else "messages")
     routed = await platform.desk.routing.route(body.model, text, caller.home)
     choice, policy = routed.choice, routed.policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,7 @@ class Routing:
         features = vector.astype(np.float16)
         decision_id, gate, snapshot = new_id(), self._keeper.current, self._experts.snapshot(tenant)
         seed = decision_id.int & 0x7FFF_FFFF
-        choice = decide(gate, features.astype(np.float32), snapshot, policy.policy, seed)
+        choice = _without_strangers(decide(gate, features.astype(np.float32), snapshot, policy.policy, seed), snapshot)
         decided = time.perf_counter()
         return Routed(
             decision_id=decision_id,
@@ -119,3 +119,9 @@ class Routing:
             encode_ms=(encoded - started) * 1e3,
             decide_ms=(time.perf_counter() - encoded) * 1e3,
         )
+
+
+def _without_strangers(choice: Choice, snapshot: Snapshot) -> Choice:
+    """The gate knows every tenant's experts; nobody hears the names of another tenant's."""
+    own = {candidate.name for candidate in snapshot.candidates}
+    return replace(choice, masked={name: reason for name, reason in choice.masked.items() if name in own})

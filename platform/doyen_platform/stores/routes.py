@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, Request, UploadFile, status
 
 from doyen_experts.registry import kind as find_kind
-from doyen_experts.store.parsing import parse
+from doyen_experts.store.parsing import Limits, parse
 from doyen_platform.composition import Platform
 from doyen_platform.experts.routes import WaitSeconds, wait_for
 from doyen_platform.experts.schemas import ExpertName
@@ -16,7 +16,14 @@ from doyen_platform.experts.service import get_expert
 from doyen_platform.keys.access import Admin, Principal
 from doyen_platform.stores import service
 from doyen_platform.stores.models import DocumentRow
-from doyen_platform.stores.schemas import DocumentIn, DocumentList, DocumentsAdded, DocumentsIn, DocumentView
+from doyen_platform.stores.schemas import (
+    MOST_CHARACTERS,
+    DocumentIn,
+    DocumentList,
+    DocumentsAdded,
+    DocumentsIn,
+    DocumentView,
+)
 from doyen_platform.stores.states import DocumentState
 from doyen_platform.web.reference import problems
 from doyen_router.errors import Invalid
@@ -52,7 +59,9 @@ def upload_documents(
     documents = []
     for file in files:
         given = file.filename or "unnamed"
-        parsed = parse(file.file.read(), name=given, media_type=file.content_type)
+        parsed = parse(
+            file.file.read(), name=given, media_type=file.content_type, limits=Limits(max_text_chars=MOST_CHARACTERS)
+        )
         shown = given.replace("\\", "/").rsplit("/", 1)[-1] or "unnamed"
         documents.append(DocumentIn(title=_line(parsed.title or shown), text=parsed.text, source=_line(shown)))
     return _add(platform, caller, name, documents, wait_seconds)

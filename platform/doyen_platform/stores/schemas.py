@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from doyen_platform.database.storable import JsonObject
 from doyen_platform.stores.states import DocumentState
 
+MOST_CHARACTERS = 5_000_000
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00\r\n]*$")]
+Question = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")
+]
 
 
 class DocumentIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: Line
-    text: Annotated[str, StringConstraints(min_length=1, max_length=5_000_000)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]
     source: Line | None = Field(None, description="what a citation points at: a URL or a path; unset: the title")
-    metadata: dict[str, Any] = Field(default_factory=dict)  # Any: the owner's own
-    questions: list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]] | None = (
-        Field(None, description="questions that it answers, for the gate; unset: made of its title and headings")
+    metadata: JsonObject = Field(default_factory=dict, description="the owner's own")
+    questions: list[Question] | None = Field(
+        None, description="questions that it answers, for the gate; unset: made of its title and headings"
     )
 
 

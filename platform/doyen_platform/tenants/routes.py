@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, status
+from fastapi import APIRouter, Request, status
 
 from doyen_platform.composition import Platform
 from doyen_platform.keys.access import Admin
 from doyen_platform.tenants import service
 from doyen_platform.tenants.models import Tenant
-from doyen_platform.tenants.schemas import TenantCreate, TenantList, TenantPatch, TenantView
+from doyen_platform.tenants.schemas import TenantCreate, TenantList, TenantName, TenantPatch, TenantView
 from doyen_platform.tenants.service import PromptStorage
 from doyen_platform.web.reference import problems
 
@@ -39,7 +37,7 @@ def list_tenants(request: Request, caller: Admin) -> TenantList:
 def change_tenant(
     request: Request,
     caller: Admin,
-    tenant: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")],
+    tenant: TenantName,
     body: TenantPatch,
 ) -> TenantView:
     platform: Platform = request.app.state.platform

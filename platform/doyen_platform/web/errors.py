@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from doyen_experts.limits import DeadlinePassed
 from doyen_platform.keys.access import Unauthorized
 from doyen_router.errors import Conflict, DoyenError, Forbidden, Invalid, NotFound, Unavailable
 from doyen_workers.dispatch import DeadlineExceeded, Overloaded
@@ -23,6 +24,7 @@ STATUS: Sequence[tuple[type[DoyenError], int]] = (
     (Unauthorized, 401),
     (Overloaded, 429),
     (DeadlineExceeded, 504),
+    (DeadlinePassed, 504),
     (NotFound, 404),
     (Conflict, 409),
     (Forbidden, 403),

@@ -23,14 +23,21 @@ class EncoderPackageMissing(NotFound):
 
 
 def packaged_encoder(*, max_tokens: int = 256, threads: int = 1) -> OnnxEncoder:
-    """Raises `EncoderPackageMissing`, or `EncoderBroken` when a file is not the one that was tested."""
+    """Raises what `packaged_files` raises."""
     return OnnxEncoder(
-        _pinned(*MODEL, MODEL_SHA256),
-        _pinned(*TOKENIZER, TOKENIZER_SHA256),
+        *packaged_files(),
         max_tokens=max_tokens,
         threads=threads,
         identity=onnx_identity(MODEL_SHA256, TOKENIZER_SHA256, "mean"),
     )
+
+
+def packaged_files() -> tuple[Path, Path]:
+    """The model and its tokenizer.
+
+    Raises `EncoderPackageMissing`, or `EncoderBroken` when a file is not the one that was tested.
+    """
+    return _pinned(*MODEL, MODEL_SHA256), _pinned(*TOKENIZER, TOKENIZER_SHA256)
 
 
 def _pinned(distribution: str, name: str, sha256: str) -> Path:

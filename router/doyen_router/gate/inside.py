@@ -20,6 +20,8 @@ Doubles = npt.NDArray[np.float64]
 HIGH = 0.95
 # What is mixed, as (weight of energy, weight of nearness); the first of equals wins.
 MIXTURES = ((1.0, 0.6), (1.0, 0.3), (1.0, 1.0), (0.5, 1.0), (0.0, 1.0), (1.0, 0.0))
+# Below so many texts energy says little, and rises when the held-out texts are trained on as well.
+FEWEST_FOR_ENERGY = 400
 # A mixture without nearness may win only by more than this: held-out texts hardly show how logits extrapolate.
 NEARNESS_BONUS = 0.005
 
@@ -80,7 +82,9 @@ def fitted_scale(
         "nearness_deviation": max(float(inside_features[1].std()), 1e-2),
     }
     candidates = [
-        InsideScale(energy_weight=energy, nearness_weight=nearness, **statistics) for energy, nearness in MIXTURES
+        InsideScale(energy_weight=energy, nearness_weight=nearness, **statistics)
+        for energy, nearness in MIXTURES
+        if energy == 0.0 or len(inside_features[0]) >= FEWEST_FOR_ENERGY
     ]
 
     def quality(scale: InsideScale) -> float:
@@ -93,5 +97,9 @@ def fitted_scale(
     if wanted_acceptance is not None:
         rejecting = float(np.quantile(raw_scores(best, *outside_features), 1 - wanted_acceptance))
         at_half = at_half if rejecting <= at_half else (at_half + rejecting) / 2
+    elif len(scores_N) < FEWEST_FOR_ENERGY:
+        # The lowest of a few scores is hardly above noise: no lower than what strangers reach, at twice the rejections.
+        strangers = float(np.quantile(raw_scores(best, *outside_features), 0.9))
+        at_half = max(at_half, min(strangers, float(np.quantile(scores_N, 2 * (1 - kept_share)))))
     at_high = max(float(np.median(scores_N)), at_half + 0.5)
     return best.model_copy(update={"score_at_half": at_half, "score_at_high": at_high})

@@ -6,6 +6,7 @@ Legend: N texts, D dimensions, R rows, E experts.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,10 @@ def trained_rows(vectors_ND: Vector, row_N: Indexes, *, tolerance: float = 1e-4)
 
     count = int(row_N.max()) + 1
     model = LogisticRegression(C=INVERSE_REGULARISATION, tol=tolerance, max_iter=300)
-    model.fit(vectors_ND, row_N)
+    with warnings.catch_warnings():
+        # Many fine labels of few examples each are meant, and no regression.
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        model.fit(vectors_ND, row_N)
     weights_RD, bias_R = np.asarray(model.coef_), np.asarray(model.intercept_)
     if count == 2:
         # For two classes scikit-learn keeps one row, the difference of the two.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from doyen_router.encoder.contract import Vector
 from doyen_router.encoder.microbatch import BatchedEncoder, EncoderBusy, EncoderClosed
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from doyen_router.encoder import OnnxEncoder, load_encoder, packaged, packaged_encoder
 from doyen_router.encoder.onnx import EncoderBroken
 from doyen_router.encoder.packaged import EncoderPackageMissing
@@ -107,7 +108,7 @@ def test_a_folder_with_an_onnx_file_is_an_encoder(tmp_path, encoder):
 
 
 def test_unusable_folders_say_why(tmp_path):
-    with pytest.raises(EncoderNotFound, match="modules.json"):
+    with pytest.raises(EncoderNotFound, match=r"modules\.json"):
         load_encoder(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     (tmp_path / "tokenizer.json").write_text("{}")

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from doyen_router.gate.artifact import GateArtifactInvalid, GateForAnotherEncoder, load_gate, save_gate
 from doyen_router.gate.card import ExpertFacts, GateCard, InsideScale
 from doyen_router.gate.decide import ExpertNotCandidate, VectorMismatch, decide, pin, snapshot_of
 from doyen_router.gate.decision import Candidate, Policy, RouteReason, Snapshot
 from doyen_router.gate.gate import ExpertNotInGate, Gate, GateMalformed, remove_expert
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def random_gate(rows: list[int], dimensions: int = 24, seed: int = 0) -> Gate:

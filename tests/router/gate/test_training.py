@@ -3,9 +3,10 @@
 import doctest
 import math
 
-import doyen_router
 import numpy as np
 import pytest
+
+import doyen_router
 from doyen_router.gate.calibration import expected_calibration_error, fitted_temperature, reliability
 from doyen_router.gate.clusters import spherical_clusters
 from doyen_router.gate.decide import decide, snapshot_of
@@ -46,7 +47,7 @@ def experts_of(gate, encoder, texts):
 
 def test_the_five_lines_of_the_package_run_as_documented():
     results = doctest.testmod(doyen_router)
-    assert results.attempted == 6
+    assert results.attempted == 5
     assert results.failed == 0
 
 
@@ -58,7 +59,7 @@ def test_new_texts_go_to_their_experts_and_far_ones_to_nobody(gate, encoder):
     for vector in encoder.encode(FAR):
         choice = decide(gate, vector, snapshot_of(gate), Policy())
         assert choice.reason is RouteReason.OUT_OF_DOMAIN
-        assert choice.inside < 0.3
+        assert choice.inside < choice.inside_floor
 
 
 def test_the_same_seed_gives_the_same_version(gate, encoder, examples):
@@ -176,9 +177,8 @@ def test_examples_are_read_or_refused_with_their_line(tmp_path):
     assert read_texts(path, text_field="q") == ["a\u2028b", "b"]
     with pytest.raises(ExamplesUnreadable, match="'intent'"):
         read_examples(path, text_field="q", label_field="who", fine_field="intent")
-    for line, reason in (
-        ("{", "not JSON"), ("[]", "JSON object"), ('{"text": 3, "expert": "x"}', "'text'"), ('{"text": "a"}', "'expert'"),
-    ):  # fmt: skip
+    broken = {"{": "not JSON", "[]": "JSON object", '{"text": 3, "expert": "x"}': "'text'", '{"text": "a"}': "'expert'"}
+    for line, reason in broken.items():
         path.write_text(f'{{"text": "a", "expert": "b"}}\n{line}\n')
         with pytest.raises(ExamplesUnreadable, match=rf"examples\.jsonl:2.*{reason}"):
             read_examples(path)

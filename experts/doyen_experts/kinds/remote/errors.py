@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doyen_router.errors import Unavailable
+from doyen_router.errors import Forbidden, Unavailable
 
 
 class RemoteFailed(Unavailable):
@@ -22,6 +22,18 @@ class RemoteFailed(Unavailable):
         super().__init__(f"the remote expert {name!r} {reason}", retry_after_seconds=retry_after_seconds)
         self.status = status
         self.is_retryable = is_retryable
+
+
+class PrivateAddressesForbidden(Forbidden):
+    """An expert's owner may ask for private addresses; only the operator of the host may allow them."""
+
+    code = "private_addresses_forbidden"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the remote expert {name!r} asks for private addresses, which this platform does not allow: "
+            "its operator can set DOYEN_ALLOW_PRIVATE_ADDRESSES=true"
+        )
 
 
 class AddressRefused(RemoteFailed):

@@ -23,7 +23,7 @@ from doyen_experts.contract import (
 from doyen_experts.kinds.remote import wire
 from doyen_experts.kinds.remote.config import RemoteConfig
 from doyen_experts.kinds.remote.connection import Connection
-from doyen_experts.kinds.remote.errors import RemoteFailed
+from doyen_experts.kinds.remote.errors import PrivateAddressesForbidden, RemoteFailed
 from doyen_experts.limits import Cancelled, check, pause, usage
 from doyen_experts.registry import parsed_config
 from doyen_router.errors import DoyenError
@@ -138,8 +138,10 @@ class RemoteKind:
     max_batch = 1  # each request waits for the network on its own thread
 
     def open(self, spec: ExpertSpec, resources: Resources) -> Expert:
-        """Raises Invalid when there is no such secret: better when it is set up than with the first request."""
+        """Raises Forbidden or Invalid for an address or a secret that it may not have: better now than when asked."""
         config = parsed_config(RemoteConfig, spec.config, kind_name=spec.kind)
+        if config.allow_private_addresses and not resources.allow_private_addresses:
+            raise PrivateAddressesForbidden(spec.name)
         reference = config.api_key_ref
         if reference is None:
             return RemoteExpert(spec.name, config, resources.encoder)
