@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from doyen_router.errors import Unavailable
@@ -46,6 +48,7 @@ class Database:
                 connect_args={"connect_timeout": 5},
                 hide_parameters=True,
             )
+            event.listen(self._writer, "handle_error", _hide_details)
 
     @property
     def engine(self) -> Engine:
@@ -76,12 +79,24 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable from error
     except OperationalError as error:
+        # For SQLite a wrong statement or a missing table is "operational" too.
+        if isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable from error
         raise
+
+
+def _hide_details(context: ExceptionContext) -> None:
+    """PostgreSQL quotes the row that it refuses, and a row may hold a prompt."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\nDETAIL:")[0], *error.args[1:])
 
 
 def _sqlite_engine(url: str, *, begin: str) -> Engine:

@@ -65,8 +65,15 @@ class DecisionRecord:
 
     @classmethod
     def from_json(cls, line: bytes) -> Self:
-        """Raises ValueError, KeyError or TypeError for a line that was cut or altered."""
+        """Raises ValueError for a line that was cut or altered."""
         values = orjson.loads(line)
+        try:
+            return cls._from_values(values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a decision: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _from_values(cls, values: dict[str, Any]) -> Self:  # Any: JSON
         values["id"] = uuid.UUID(values["id"])
         values["key_id"] = uuid.UUID(values["key_id"])
         values["created_at"] = dt.datetime.fromisoformat(values["created_at"])
