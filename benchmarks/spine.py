@@ -27,10 +27,26 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from benchmarks.machine import machine
-from doyen_router.encoder.packaged import packaged_encoder, packaged_files
+from doyen_router.encoder.packaged import packaged_files
 
 KEY = "benchmark-admin-key"
-WORDS = "river stone market engine cloud garden letter window signal paper mountain copper violin harbour winter".split()
+WORDS = [
+    "river",
+    "stone",
+    "market",
+    "engine",
+    "cloud",
+    "garden",
+    "letter",
+    "window",
+    "signal",
+    "paper",
+    "mountain",
+    "copper",
+    "violin",
+    "harbour",
+    "winter",
+]
 
 
 def question(number: int) -> str:
@@ -67,7 +83,17 @@ class Platform:
         self.http = httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
         started = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "doyen_platform.cli", "up", "--port", str(self.port), "--data", str(data), *arguments],
+            [
+                sys.executable,
+                "-m",
+                "doyen_platform.cli",
+                "up",
+                "--port",
+                str(self.port),
+                "--data",
+                str(data),
+                *arguments,
+            ],
             env=os.environ | {"DOYEN_ADMIN_KEY": KEY, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--encoder")
     given = parser.parse_args()
     os.nice(10)  # training may take every spare cycle, never a request's
-    examples = read_examples(given.examples, text_field="text", label_field="expert", fine_field="fine")
+    examples = read_examples(
+        given.examples, text_field="text", label_field="expert", fine_field="fine", group_field="group"
+    )
     gate = fit_gate(examples, load_encoder(given.encoder), progress=_tell)
     save_gate(gate, given.output)
 

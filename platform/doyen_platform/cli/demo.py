@@ -25,14 +25,15 @@ def demo(
 
     Example: doyen demo --from-debian
     """
-    from doyen_platform.demo.installation import build_corpora, experts_in
+    from doyen_platform.demo.installation import experts_in, follow, read_packages
 
     client = Client(url, key)
     known = {expert["name"] for expert in client.call("GET", "/admin/experts")["data"]}
     added = []
     with tempfile.TemporaryDirectory() as directory:
-        child = build_corpora(Path(directory), progress, from_debian=from_debian)
-        if child.returncode != 0:
+        with read_packages(Path(directory), from_debian=from_debian) as child:
+            ended = follow(child, progress)
+        if ended != 0:
             fail("the documents could not be read; the lines above say why", code=1)
         for payload in experts_in(Path(directory)):
             if payload.name in known:

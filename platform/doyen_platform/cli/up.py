@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from doyen_platform.cli.output import err, fail, out, progress
+from doyen_platform.cli.output import err, fail, out
 from doyen_platform.settings import Settings, load_settings
 
 
@@ -27,48 +28,27 @@ def up(
     """
     overrides = {"host": host, "port": port, "data_dir": data}
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
-    _serve(settings, demo=demo)
-
-
-def _serve(settings: Settings, *, demo: bool) -> None:
     # Here, not above: a command that only talks to a server should not wait for a server's imports.
-    import uvicorn
+    from doyen_platform.cli.serving import serve
 
-    from doyen_platform.app import create_app
-    from doyen_platform.demo.installation import DemoInstallation
-    from doyen_platform.logs import configure_logs
-
-    configure_logs(settings.log_level)
     listening = _listen(settings)
     settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-    app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False)
-    )
-    started = server.startup
-    installation: list[DemoInstallation] = []
-
-    async def startup_and_tell(sockets: list[socket.socket] | None = None) -> None:
-        await started(sockets)
-        if not server.started:
-            return
-        _tell(settings, app.state.platform.first_run_key, demo=demo)
-        if demo:
-            installation.append(DemoInstallation(app.state.platform, tell=progress))
-            installation[0].start()
-
-    server.startup = startup_and_tell  # type: ignore[method-assign]  # uvicorn's own way in is a subclass; this is less
+    signal.signal(signal.SIGTERM, _leave)
     try:
-        server.run(sockets=[listening])
+        started = serve(settings, listening, demo=demo, announce=lambda key: _tell(settings, key, demo=demo))
     except KeyboardInterrupt:
-        pass
+        started = True
     finally:
-        for one in installation:
-            one.stop()
         listening.close()
-    if not server.started:
+    if not started:
         fail("the platform did not start; the lines above say why", code=1)
     err.print("stopped")
+
+
+def _leave(*_: object) -> NoReturn:
+    """The server ends in order and then passes the signal on; an orderly end is no failure."""
+    err.print("stopped")
+    sys.exit(0)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -84,26 +64,26 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _tell(settings: Settings, first_run_key: str | None, *, demo: bool) -> None:
     url = f"http://{settings.host}:{settings.port}"
-    given = settings.admin_key is not None
-    key = first_run_key or ("$DOYEN_ADMIN_KEY" if given else "$DOYEN_API_KEY")
+    variable = "DOYEN_ADMIN_KEY" if settings.admin_key is not None else "DOYEN_API_KEY"
+    # A variable needs double quotes, or the shell would send its name.
+    authorization = (
+        f"'Authorization: Bearer {first_run_key}'" if first_run_key else f'"Authorization: Bearer ${variable}"'
+    )
     question = "How do I declare a one-to-many relationship?" if demo else "Hello?"
+    if first_run_key:
+        key = f"{first_run_key}   (shown this once: keep it)"
+    elif settings.admin_key is not None:
+        key = "the one in DOYEN_ADMIN_KEY"
+    else:
+        key = "the one that the first start showed; put it into DOYEN_API_KEY"
     lines = [
         f"Doyen serves on {url}",
         f"  documentation  {url}/docs",
         f"  data           {settings.data_dir.absolute()}",
-    ]
-    if first_run_key:
-        lines += [f"  admin key      {first_run_key}   (shown this once; keep it)"]
-    elif given:
-        lines += ["  admin key      the one in DOYEN_ADMIN_KEY"]
-    else:
-        lines += ["  admin key      the one that the first start showed"]
-    lines += [
+        f"  admin key      {key}",
         "",
         "A first request:",
-        f"  curl -s {url}/v1/chat/completions -H 'Authorization: Bearer {key}' \\"
-        if first_run_key
-        else f'  curl -s {url}/v1/chat/completions -H "Authorization: Bearer {key}" \\',
+        f"  curl -s {url}/v1/chat/completions -H {authorization} \\",
         "    -H 'Content-Type: application/json' \\",
         f"""    -d '{{"model": "auto", "messages": [{{"role": "user", "content": "{question}"}}]}}'""",
         "",

@@ -45,7 +45,8 @@ class Journal:
             if file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, "the line did not fit")
         except OSError:
-            file.truncate(self._bytes)
+            file.seek(self._bytes)
+            file.truncate()
             raise
         self._bytes += len(line)
         self.written += 1

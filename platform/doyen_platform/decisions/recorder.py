@@ -25,9 +25,10 @@ from doyen_platform.decisions.record import DecisionRecord
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 500
+BATCH_BYTES = 1 << 20  # a record has one kilobyte, or a whole prompt
+ENOUGH_ROWS = 500
 SEGMENT_ROWS = 5_000
-HELD_RECORDS = 5_000
+HELD_BYTES = 32 << 20
 KNOWN_CONTEXTS = 10_000
 LINGER_SECONDS = 0.05
 RETRY_SECONDS = 1.0
@@ -47,6 +48,7 @@ class Recorder:
         self._work = threading.Condition(lock)  # for the recorder's own thread
         self._progress = threading.Condition(lock)  # for those that flush
         self._held: deque[bytes] = deque()
+        self._held_bytes = 0
         self._recorded = 0
         self._delivered = 0
         self.lost = 0
@@ -103,8 +105,9 @@ class Recorder:
     def _hold(self, line: bytes, error: OSError) -> bool:
         if not self._held:
             log.error("the journal cannot be written, decisions are held in memory: %s", error)
-        if len(self._held) < HELD_RECORDS:
+        if self._held_bytes + len(line) <= HELD_BYTES:
             self._held.append(line)
+            self._held_bytes += len(line)
             return True
         self.lost += 1
         if self.lost % 1000 == 1:
@@ -130,7 +133,7 @@ class Recorder:
         """Waits for it, and a little longer for company. False when everything is done and the end has come."""
         with self._work:
             self._work.wait_for(lambda: self._closing or self._is_waiting())
-            self._work.wait_for(lambda: self._closing or self._journal.written >= BATCH_ROWS, LINGER_SECONDS)
+            self._work.wait_for(lambda: self._closing or self._journal.written >= ENOUGH_ROWS, LINGER_SECONDS)
             return self._is_waiting()
 
     def _is_waiting(self) -> bool:
@@ -146,7 +149,7 @@ class Recorder:
     def _deliver_segment(self, segment: Segment) -> None:
         try:
             with segment.path.open("rb") as file:
-                while lines := list(islice(file, BATCH_ROWS)):
+                while lines := file.readlines(BATCH_BYTES):
                     self._deliver(lines, segment.path.stem)
         except FileNotFoundError:
             log.info("segment %s has gone: another process delivered it", segment.path.name)
@@ -156,13 +159,18 @@ class Recorder:
             self._progress.notify_all()
 
     def _deliver_held(self) -> None:
-        while lines := list(islice(self._held, BATCH_ROWS)):
+        while lines := self._next_held():
             self._deliver(lines, "held")
             with self._progress:
-                for _ in lines:
+                for line in lines:
                     self._held.popleft()
+                    self._held_bytes -= len(line)
                 self._delivered += len(lines)
                 self._progress.notify_all()
+
+    def _next_held(self) -> list[bytes]:
+        with self._work:
+            return list(islice(self._held, ENOUGH_ROWS))
 
     def _deliver(self, lines: Sequence[bytes], source: str) -> None:
         records: list[DecisionRecord] = []

@@ -68,8 +68,9 @@ class DemoInstallation:
         directory = self._platform.settings.data_dir / "demo"
         if not (directory / "experts.json").is_file():
             self._tell("demo: reading the documents of installed packages")
-            self._child = build_corpora(directory, self._tell)
-            if self._child.returncode != 0:
+            with read_packages(directory) as self._child:
+                told = follow(self._child, self._tell)
+            if told != 0:
                 raise RuntimeError("the documents could not be read; the lines above say why")
         payloads = list(experts_in(directory))
         new = [payload for payload in payloads if self._create(payload)]
@@ -144,17 +145,20 @@ class DemoInstallation:
             return
 
 
-def build_corpora(directory: Path, tell: Tell, *, from_debian: bool = False) -> subprocess.Popen[str]:
-    """Runs to its end, in a process of its own: reading docstrings imports libraries that a server should not hold."""
+def read_packages(directory: Path, *, from_debian: bool = False) -> subprocess.Popen[str]:
+    """Writes the corpora in a process of its own: reading docstrings imports what a server should not hold."""
     command = [sys.executable, "-m", "doyen_platform.demo.corpora", str(directory)]
     if from_debian:
         command.append("--from-debian")
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)  # noqa: S603 - ours
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)  # noqa: S603 - ours
+
+
+def follow(child: subprocess.Popen[str], tell: Tell) -> int:
+    """Tells the child's progress until its end; returns its exit code."""
     assert child.stderr is not None
     for line in child.stderr:
         tell(f"demo: {line.rstrip()}")
-    child.wait()
-    return child
+    return child.wait()
 
 
 def experts_in(directory: Path) -> Iterator[ExpertCreate]:

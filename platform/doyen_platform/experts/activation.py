@@ -94,6 +94,7 @@ class Activator:
 
     def close(self) -> None:
         self._closing.set()
+        self._indexer.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _open_as_it_was(self, row: ExpertRow) -> bool:
@@ -114,6 +115,8 @@ class Activator:
             try:
                 return self._bring_up(name)
             except Exception as error:
+                if self._closing.is_set():
+                    return None
                 log.warning("expert %s could not be activated", name, exc_info=error)
                 reason = str(error) if isinstance(error, DoyenError) else f"{type(error).__name__}: {error}"
                 with self._database.write() as session:

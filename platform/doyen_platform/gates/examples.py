@@ -68,11 +68,16 @@ def count_examples(session: Session, expert: ExpertRow) -> int:
     return session.scalar(select(func.count()).where(ExampleRow.expert_id == expert.id)) or 0
 
 
-def training_examples(session: Session) -> list[tuple[str, str, str | None]]:
-    """(text, expert's name, fine label) of all experts, in a fixed order."""
+def training_examples(session: Session) -> list[tuple[str, str, str | None, str | None]]:
+    """(text, expert's name, fine label, document's id) of all experts, in a fixed order.
+
+    Questions made of one document are alike: measuring must hold them out together.
+    """
     query = (
-        select(ExampleRow.text, ExpertRow.name, ExampleRow.fine_label)
+        select(ExampleRow.text, ExpertRow.name, ExampleRow.fine_label, ExampleRow.document_id)
         .join(ExpertRow, ExpertRow.id == ExampleRow.expert_id)
         .order_by(ExpertRow.name, ExampleRow.sha256)
     )
-    return [(text, name, fine) for text, name, fine in session.execute(query)]
+    return [
+        (text, name, fine, document_id and document_id.hex) for text, name, fine, document_id in session.execute(query)
+    ]

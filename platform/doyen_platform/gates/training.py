@@ -60,7 +60,7 @@ class GateTraining:
         with self._database.write() as session:
             if session.scalar(select(GateVersion.id).where(GateVersion.state == GateState.TRAINING)) is not None:
                 raise TrainingRuns
-            experts = {name for _, name, _ in training_examples(session)}
+            experts = {name for _, name, _, _ in training_examples(session)}
             if len(experts) < 2:
                 raise TooFewExamples(len(experts))
             row = GateVersion(origin="trained", state=GateState.TRAINING, card={"promote": promote})
@@ -103,8 +103,9 @@ class GateTraining:
             with self._database.read() as session:
                 examples = training_examples(session)
             with (work / "examples.jsonl").open("w", encoding="utf-8") as file:
-                for text, expert, fine in examples:
-                    file.write(json.dumps({"text": text, "expert": expert, "fine": fine}, ensure_ascii=False) + "\n")
+                for text, expert, fine, document in examples:
+                    example = {"text": text, "expert": expert, "fine": fine, "group": document}
+                    file.write(json.dumps(example, ensure_ascii=False) + "\n")
             self._run_child(row_id, work)
             gate = load_gate(work / "gate")
             target = self._directory / gate.version

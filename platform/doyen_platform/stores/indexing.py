@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from doyen_platform.gates.models import ExampleRow
 from doyen_platform.stores.models import ChunkRow, DocumentRow
 from doyen_platform.stores.states import DocumentState
 from doyen_router.encoder.contract import Encoder
-from doyen_router.errors import DoyenError
+from doyen_router.errors import DoyenError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,22 @@ class GenerationWriter(Protocol):
     def __call__(self, root: Path, chunks: Sequence[Chunk], vectors_ND: Vector, *, encoder_identity: str) -> Path: ...
 
 
+class IndexingStopped(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("the platform is stopping")
+
+
 class Indexer:
     def __init__(self, database: Database, encoder: Encoder, directory: Path, write: GenerationWriter) -> None:
         self._database = database
         self._encoder = encoder
         self._directory = directory
         self._write = write
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """What runs raises IndexingStopped at its next document; it is queued still, and goes on at the next start."""
+        self._stopping.set()
 
     def root(self, expert_id: uuid.UUID) -> Path:
         return self._directory / expert_id.hex
@@ -57,6 +68,8 @@ class Indexer:
         self._requeue_foreign_vectors(expert_id)
         while batch := self._queued(expert_id):
             for document in batch:
+                if self._stopping.is_set():
+                    raise IndexingStopped
                 self._index_document(expert_id, document)
         chunks, vectors_ND = self._all_chunks(expert_id)
         return self._write(self.root(expert_id), chunks, vectors_ND, encoder_identity=self._encoder.identity)

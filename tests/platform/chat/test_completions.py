@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import openai
 import pytest
-
 from tests.conftest import Server
 from tests.platform.conftest import ASKED, OUTSIDE, Domains
 

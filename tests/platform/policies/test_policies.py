@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.platform.conftest import ASKED, DOMAINS, OUTSIDE, Domains, make_domains, unique
 
 
