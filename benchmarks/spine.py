@@ -30,23 +30,10 @@ from benchmarks.machine import machine
 from doyen_router.encoder.packaged import packaged_files
 
 KEY = "benchmark-admin-key"
-WORDS = [
-    "river",
-    "stone",
-    "market",
-    "engine",
-    "cloud",
-    "garden",
-    "letter",
-    "window",
-    "signal",
-    "paper",
-    "mountain",
-    "copper",
-    "violin",
-    "harbour",
-    "winter",
-]
+WORDS = (
+    *("river", "stone", "market", "engine", "cloud", "garden", "letter", "window"),
+    *("signal", "paper", "mountain", "copper", "violin", "harbour", "winter"),
+)
 
 
 def question(number: int) -> str:
@@ -214,7 +201,7 @@ def demo(data: Path) -> dict[str, Any]:
     after_building = first.resident_mb()
     gate = first.http.get("/admin/gates", params={"state": "active"}).json()["data"][0]["card"]["metrics"]
     first.stop()
-    again = [Platform(data, "--demo") for _ in range(1)][0]
+    again = Platform(data, "--demo")
     second_start = again.ready_seconds
     for number in range(200):
         body = {"model": "auto", "messages": [{"role": "user", "content": question(number)}]}

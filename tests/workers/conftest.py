@@ -68,18 +68,22 @@ class Puppet:
         if verb == "flood":
             words = itertools.repeat("on", int(rest[0]))
         told = []
-        for number, word in enumerate(words):
-            if verb == "raise":
-                raise RuntimeError("it cannot be")
-            if request.is_cancelled():
-                self._note("stopped", [request.question])
-                return
-            if verb == "endless":
-                time.sleep(0.005)
-            told.append(("" if not told else " ") + word)
-            if verb == "flood" and number % 50 == 0:
-                self._note(f"flooded {number}")
-            yield Delta(told[-1])
+        try:
+            for number, word in enumerate(words):
+                if verb == "raise":
+                    raise RuntimeError("it cannot be")
+                if request.is_cancelled():
+                    self._note("stopped", [request.question])
+                    return
+                if verb == "endless":
+                    time.sleep(0.005)
+                told.append(("" if not told else " ") + word)
+                if verb == "flood" and number % 50 == 0:
+                    self._note(f"flooded {number}")
+                yield Delta(told[-1])
+        except GeneratorExit:  # who reads it may also close it
+            self._note("stopped", [request.question])
+            raise
         yield Delta("", self._said("".join(told)))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What every dispatcher promises, whatever is behind it: answers, order, batches, deadlines, cancellation, isolation."""
+"""What every dispatcher promises: answers, order, batches, deadlines, cancellation, isolation."""
 
 from __future__ import annotations
 

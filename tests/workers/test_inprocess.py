@@ -37,9 +37,9 @@ def test_idle_threads_go_and_come_back_with_work(bench: Bench) -> None:
     bench.put("a")
 
     async def scenario(dispatcher: Dispatcher) -> None:
-        for number in range(30):
+        for number in range(15):
             # Round the moment at which an idle thread leaves, where a wake-up could be lost.
-            await asyncio.sleep(0.095 + number % 10 * 0.001)
+            await asyncio.sleep(0.095 + number * 0.0007)
             assert (await dispatcher.answer("a", request(f"say {number}", seconds=2))).text == str(number)
         await asyncio.sleep(0.5)
         assert not lane_threads()
@@ -52,8 +52,7 @@ def test_no_more_threads_use_a_version_than_its_kind_allows(bench: Bench) -> Non
 
     async def scenario(dispatcher: Dispatcher) -> None:
         old = [asyncio.create_task(dispatcher.answer("a", request(f"wait old {number}"))) for number in range(8)]
-        while len(bench.notes("asked")) < 8:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: len(bench.notes("asked")) == 8)
         bench.put("a", version=2, concurrency=1, max_batch=1)
         new = [asyncio.create_task(dispatcher.answer("a", request(f"wait new {number}"))) for number in range(8)]
         bench.raise_flag("old")
@@ -171,8 +170,8 @@ def test_a_dropped_expert_is_forgotten(bench: Bench) -> None:
             bench.put(f"e{number}")
             await dispatcher.answer(f"e{number}", request("say x"))
             bench.drop(f"e{number}")
-        while dispatcher.lanes():
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert not dispatcher.lanes()
 
     bench.run(scenario)
     assert len(bench.notes("closed")) == 50

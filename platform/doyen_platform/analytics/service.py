@@ -36,7 +36,7 @@ def summarise(session: Session, *, tenant: str | None, since: dt.datetime, until
         failed=failures or 0,
         confidence=confidence,
         total_ms=_percentiles(session, window, DecisionRow, DecisionRow.total_ms, None).get(None),
-        reasons={reason: times for reason, times in session.execute(reasons)},
+        reasons=dict(session.execute(reasons).tuples().all()),
         experts=_experts(session, window, count),
     )
 

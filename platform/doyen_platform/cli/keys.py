@@ -9,7 +9,7 @@ import typer
 
 from doyen_platform.cli.client import DEFAULT_URL, ApiKey, Client, Url
 from doyen_platform.cli.output import AsJson, out, print_json, print_table
-from doyen_platform.keys.access import Scope
+from doyen_platform.keys.scopes import Scope
 
 app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 

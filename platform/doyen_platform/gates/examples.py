@@ -79,5 +79,6 @@ def training_examples(session: Session) -> list[tuple[str, str, str | None, str 
         .order_by(ExpertRow.name, ExampleRow.sha256)
     )
     return [
-        (text, name, fine, document_id and document_id.hex) for text, name, fine, document_id in session.execute(query)
+        (text, name, fine, None if document_id is None else document_id.hex)
+        for text, name, fine, document_id in session.execute(query)
     ]

@@ -8,20 +8,14 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from doyen_platform.keys.scopes import Scope
 from doyen_platform.tenants.models import DEFAULT_TENANT
 from doyen_router.errors import DoyenError, Forbidden
-
-
-class Scope(StrEnum):
-    ADMIN = "admin"  # everything
-    APP = "app"  # /v1: ask, and look at the tenant's own decisions
-    ANALYTICS = "analytics"  # /analytics, read only
 
 
 class Unauthorized(DoyenError):

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request, status
 
 from doyen_platform.composition import Platform
 from doyen_platform.keys import service
-from doyen_platform.keys.access import Admin, Scope
+from doyen_platform.keys.access import Admin
 from doyen_platform.keys.models import Key
 from doyen_platform.keys.schemas import KeyCreate, KeyCreated, KeyList, KeyView
+from doyen_platform.keys.scopes import Scope
 from doyen_platform.web.reference import problems
 
 router = APIRouter(prefix="/admin/keys", tags=["admin: keys"])

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from doyen_platform.database.storable import Moment
-from doyen_platform.keys.access import Scope
+from doyen_platform.keys.scopes import Scope
 from doyen_platform.tenants.schemas import TenantName
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from doyen_platform.audit.service import note
 from doyen_platform.database.table import utc_now
-from doyen_platform.keys.access import Principal, Scope, digest
+from doyen_platform.keys.access import Principal, digest
 from doyen_platform.keys.models import Key
+from doyen_platform.keys.scopes import Scope
 from doyen_platform.tenants.service import get_tenant
 from doyen_router.errors import Invalid, NotFound
 

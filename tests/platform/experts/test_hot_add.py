@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import Server, make_settings, serving
 from tests.platform.conftest import ASKED, DOMAINS, Domains, register
 
@@ -47,20 +46,19 @@ class Traffic:
 
 def test_an_expert_is_added_and_removed_under_traffic(garden: Domains) -> None:
     assert garden.ask(ASKED["astronomy"]).json()["routing"]["abstained"] is True
-    with Traffic(garden, "gardening") as traffic:
-        with garden.server.http() as http:
-            added = http.post("/admin/experts", json={"name": "astronomy"} | DOMAINS["astronomy"])
-            assert (added.status_code, added.json()["state"]) == (201, "active")
-            answer = garden.ask(ASKED["astronomy"])
-            assert answer.json()["model"] == "astronomy"
-            assert answer.json()["citations"][0]["title"] == "Jupiter's moons"
-            assert garden.ask(ASKED["cooking"]).json()["model"] == garden.names["cooking"]
-            during = len(traffic.answers)
-            assert http.delete("/admin/experts/astronomy").status_code == 204
-            assert garden.ask("hello", model="astronomy").status_code == 404
-            assert garden.ask(ASKED["astronomy"]).json()["routing"]["abstained"] is True
-            assert http.get("/admin/experts/astronomy").status_code == 404
-            assert "astronomy" not in http.get("/v1/models").text
+    with Traffic(garden, "gardening") as traffic, garden.server.http() as http:
+        added = http.post("/admin/experts", json={"name": "astronomy"} | DOMAINS["astronomy"])
+        assert (added.status_code, added.json()["state"]) == (201, "active")
+        answer = garden.ask(ASKED["astronomy"])
+        assert answer.json()["model"] == "astronomy"
+        assert answer.json()["citations"][0]["title"] == "Jupiter's moons"
+        assert garden.ask(ASKED["cooking"]).json()["model"] == garden.names["cooking"]
+        during = len(traffic.answers)
+        assert http.delete("/admin/experts/astronomy").status_code == 204
+        assert garden.ask("hello", model="astronomy").status_code == 404
+        assert garden.ask(ASKED["astronomy"]).json()["routing"]["abstained"] is True
+        assert http.get("/admin/experts/astronomy").status_code == 404
+        assert "astronomy" not in http.get("/v1/models").text
     assert during > 0
     assert set(traffic.answers) == {(200, garden.names["gardening"])}
     assert added.headers["location"] == "/admin/experts/astronomy"

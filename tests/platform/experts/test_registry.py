@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.conftest import Server
 from tests.platform.conftest import Json, unique
 
@@ -67,7 +66,7 @@ def test_a_name_is_taken_once(server: Server) -> None:
         http.delete(f"/admin/experts/{name}")
 
 
-def test_a_change_is_a_new_version_and_stale_ones_are_refused(server: Server, echo: object) -> None:
+def test_a_change_is_a_new_version_and_stale_ones_are_refused(server: Server) -> None:
     tenant = server.tenant()
     name = server.expert(kind="echo", tenant=tenant, config={"prefix": "one: "})
     app = server.openai(server.key("app", tenant=tenant))

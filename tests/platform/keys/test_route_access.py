@@ -13,7 +13,8 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from tests.conftest import ADMIN_KEY, Server, make_settings, until
 
 from doyen_platform.app import create_app
-from doyen_platform.keys.access import OpenAccess, RouteAccess, Scope
+from doyen_platform.keys.access import OpenAccess, RouteAccess
+from doyen_platform.keys.scopes import Scope
 
 # Served without a key by design: the documentation page, its files, and the description that it shows.
 WITHOUT_ACCESS = {"/docs", "/docs/static", "/openapi.json"}

@@ -1,0 +1,46 @@
+"""Training in a process of its own: files in, an artifact out, progress on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from doyen_router.gate.artifact import load_gate
+
+QUESTIONS = {
+    "garden": ["How often are tomatoes watered?", "When are roses pruned?", "What goes on a compost heap?"],
+    "sky": ["How far away is the moon?", "What is a red giant?", "Why do stars twinkle at night?"],
+}
+
+
+def train(examples: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "doyen_workers.gate_training", str(examples), str(output)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+
+
+def test_it_makes_a_gate_that_knows_the_experts_of_the_file(tmp_path: Path) -> None:
+    lines = [
+        {"text": f"{question} ({number})", "expert": expert, "fine": None}
+        for expert, questions in QUESTIONS.items()
+        for question in questions
+        for number in range(5)
+    ]
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = train(examples, tmp_path / "gate")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1].endswith("100%")
+    assert sorted(load_gate(tmp_path / "gate").experts) == ["garden", "sky"]
+
+
+def test_bad_examples_end_it_with_a_reason_and_leave_no_artifact(tmp_path: Path) -> None:
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text('{"text": "cut')
+    done = train(examples, tmp_path / "gate")
+    assert done.returncode != 0
+    assert "examples.jsonl" in done.stderr.strip().splitlines()[-1]
+    assert not (tmp_path / "gate").exists()
