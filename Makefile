@@ -22,6 +22,7 @@ test: $(VENV)/.all  ## lint, types, import contracts, tests
 lint: $(VENV)/.all  ## ruff and deptry
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry platform experts router workers
 
 types: $(VENV)/.all  ## mypy (strict) and pyright
 	$(BIN)/mypy

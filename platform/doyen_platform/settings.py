@@ -20,15 +20,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DOYEN_", env_file=".env", extra="ignore")
 
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("doyen"))
-    database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; unset: SQLite in the data directory")
-    admin_key: SecretStr | None = Field(None, description="the first-run admin key; unset: one is made and printed")
+    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; unset: SQLite in data_dir")
+    admin_key: SecretStr | None = Field(default=None, description="first-run admin key; unset: one is made and shown")
     secrets_dir: Path = Path("/run/secrets")
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     log_level: str = "info"
 
-    encoder: str | None = Field(None, description="a sentence-transformers directory; unset: the packaged MiniLM")
+    encoder: str | None = Field(default=None, description="sentence-transformers directory; unset: packaged MiniLM")
     encoder_threads: Annotated[int, Field(ge=1)] = 1
     max_prompt_chars: Annotated[int, Field(ge=1)] = 200_000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
     queue_length: Annotated[int, Field(ge=1)] = 256
     indexing_threads: Annotated[int, Field(ge=1)] = 1
-    allow_private_addresses: bool = Field(False, description="lets remote experts reach loopback and private networks")
+    allow_private_addresses: bool = Field(default=False, description="remote experts may reach private networks")
 
     def database(self) -> str:
         if self.database_url is not None:

@@ -24,7 +24,7 @@ def train(examples: Path, output: Path) -> subprocess.CompletedProcess[str]:
 
 def test_it_makes_a_gate_that_knows_the_experts_of_the_file(tmp_path: Path) -> None:
     lines = [
-        {"text": f"{question} ({number})", "expert": expert, "fine": None}
+        {"text": f"{question} ({number})", "expert": expert, "fine": None, "group": question}
         for expert, questions in QUESTIONS.items()
         for question in questions
         for number in range(5)

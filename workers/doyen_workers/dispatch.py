@@ -5,7 +5,7 @@ It does not know why an expert was chosen, nor who asked.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,7 +68,7 @@ class Dispatcher(Protocol):
 
     async def answer(self, expert: str, request: ExpertRequest) -> Answer: ...
 
-    def stream(self, expert: str, request: ExpertRequest) -> AsyncIterator[Delta]:
+    def stream(self, expert: str, request: ExpertRequest) -> AsyncGenerator[Delta]:
         """The last delta carries the whole answer."""
         ...
 

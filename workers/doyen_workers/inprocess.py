@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from doyen_experts.contract import Answer, Delta, ExpertRequest
@@ -48,7 +48,7 @@ class InProcessDispatcher:
                     return event
         raise ExpertFailed(expert, "the lane ended without an answer")
 
-    async def stream(self, expert: str, request: ExpertRequest) -> AsyncIterator[Delta]:
+    async def stream(self, expert: str, request: ExpertRequest) -> AsyncGenerator[Delta]:
         async with contextlib.aclosing(self._events(expert, request, streams=True)) as events:
             async for event in events:
                 if isinstance(event, Delta):

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from doyen_platform.analytics.schemas import Summary
-from doyen_platform.analytics.service import summarise
+from doyen_platform.analytics.service import Window, summarise
 from doyen_platform.composition import Platform
 from doyen_platform.database.storable import Moment
 from doyen_platform.database.table import utc_now
@@ -42,4 +42,4 @@ def summary(
         raise TenantNotFound(tenant)
     platform.recorder.flush()
     with platform.database.read() as session:
-        return summarise(session, tenant=caller.tenant or tenant, since=since, until=until)
+        return summarise(session, Window(since, until, caller.tenant or tenant))

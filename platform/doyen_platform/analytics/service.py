@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from doyen_platform.analytics.schemas import ExpertSummary, Percentiles, Summary
@@ -14,94 +14,110 @@ from doyen_platform.decisions.models import DecisionRow, ExecutionRow
 Row = type[DecisionRow] | type[ExecutionRow]
 
 
-def summarise(session: Session, *, tenant: str | None, since: dt.datetime, until: dt.datetime) -> Summary:
-    def window(query: Any, row: Row) -> Any:  # Any: whatever columns the query has
-        query = query.where(row.created_at >= since, row.created_at < until)
-        return query if tenant is None else query.where(row.tenant_id == tenant)
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `since` until before `until`; `tenant` None is all tenants."""
 
-    abstained = func.sum(case((DecisionRow.abstained, 1), else_=0))
-    failed = func.sum(case((DecisionRow.outcome == "failed", 1), else_=0))
-    sure = func.avg(case((DecisionRow.abstained, None), else_=DecisionRow.confidence))
-    count, abstentions, failures, confidence = session.execute(
-        window(select(func.count(), abstained, failed, sure), DecisionRow)
-    ).one()
-    reasons = window(select(DecisionRow.reason, func.count()), DecisionRow).group_by(DecisionRow.reason)
+    since: dt.datetime
+    until: dt.datetime
+    tenant: str | None
+
+    def covers(self, row: Row) -> list[ColumnElement[bool]]:
+        conditions = [row.created_at >= self.since, row.created_at < self.until]
+        return conditions if self.tenant is None else [*conditions, row.tenant_id == self.tenant]
+
+
+def summarise(session: Session, window: Window) -> Summary:
+    totals = select(
+        func.count(),
+        _count_if(DecisionRow.abstained),
+        _count_if(DecisionRow.outcome == "failed"),
+        func.avg(case((DecisionRow.abstained, None), else_=DecisionRow.confidence)),
+    ).where(*window.covers(DecisionRow))
+    count, abstained, failed, confidence = session.execute(totals).one()
+    reasons = select(DecisionRow.reason, func.count()).where(*window.covers(DecisionRow)).group_by(DecisionRow.reason)
     return Summary(
-        since=since,
-        until=until,
-        tenant=tenant,
+        since=window.since,
+        until=window.until,
+        tenant=window.tenant,
         decisions=count,
-        abstained=abstentions or 0,
-        abstention_rate=(abstentions or 0) / count if count else 0.0,
-        failed=failures or 0,
+        abstained=abstained,
+        abstention_rate=abstained / count if count else 0.0,
+        failed=failed,
         confidence=confidence,
         total_ms=_percentiles(session, window, DecisionRow, DecisionRow.total_ms, None).get(None),
-        reasons=dict(session.execute(reasons).tuples().all()),
+        reasons={reason: times for reason, times in session.execute(reasons)},
         experts=_experts(session, window, count),
     )
 
 
-def _experts(session: Session, window: Any, decisions: int) -> list[ExpertSummary]:  # Any: a closure over the window
-    chosen = window(select(DecisionRow.expert, func.count(), func.avg(DecisionRow.confidence)), DecisionRow)
-    by_expert = {
-        expert: (count, confidence)
-        for expert, count, confidence in session.execute(
-            chosen.where(DecisionRow.expert.is_not(None)).group_by(DecisionRow.expert)
-        )
-    }
-    worked = window(
+def _experts(session: Session, window: Window, decisions: int) -> list[ExpertSummary]:
+    chosen = (
+        select(DecisionRow.expert, func.count(), func.avg(DecisionRow.confidence))
+        .where(DecisionRow.expert.is_not(None), *window.covers(DecisionRow))
+        .group_by(DecisionRow.expert)
+    )
+    by_expert = {expert: (count, confidence) for expert, count, confidence in session.execute(chosen) if expert}
+    worked = (
         select(
             ExecutionRow.expert,
-            func.sum(case((ExecutionRow.state == "not_found", 1), else_=0)),
-            func.sum(case((ExecutionRow.state == "failed", 1), else_=0)),
-            func.sum(ExecutionRow.prompt_tokens),
-            func.sum(ExecutionRow.completion_tokens),
-            func.sum(ExecutionRow.cost_usd),
-        ),
-        ExecutionRow,
-    ).group_by(ExecutionRow.expert)
-    work = {expert: sums for expert, *sums in session.execute(worked)}
+            _count_if(ExecutionRow.state == "not_found").label("not_found"),
+            _count_if(ExecutionRow.state == "failed").label("failed"),
+            func.sum(ExecutionRow.prompt_tokens).label("read"),
+            func.sum(ExecutionRow.completion_tokens).label("written"),
+            func.sum(ExecutionRow.cost_usd).label("cost"),
+        )
+        .where(*window.covers(ExecutionRow))
+        .group_by(ExecutionRow.expert)
+    )
+    work = {row.expert: row for row in session.execute(worked)}
     durations = _percentiles(session, window, ExecutionRow, ExecutionRow.duration_ms, ExecutionRow.expert)
     summaries = []
-    for expert in sorted(by_expert.keys() | work.keys()):
+    for expert in by_expert.keys() | work.keys():
         count, confidence = by_expert.get(expert, (0, 0.0))
-        not_found, failed, read, written, cost = work.get(expert, (0, 0, 0, 0, 0.0))
+        done = work.get(expert)
         summaries.append(
             ExpertSummary(
                 expert=expert,
                 decisions=count,
                 share=count / decisions if decisions else 0.0,
                 confidence=confidence,
-                not_found=not_found,
-                failed=failed,
+                not_found=done.not_found if done else 0,
+                failed=done.failed if done else 0,
                 duration_ms=durations.get(expert),
-                prompt_tokens=read,
-                completion_tokens=written,
-                cost_usd=cost,
+                prompt_tokens=done.read if done else 0,
+                completion_tokens=done.written if done else 0,
+                cost_usd=done.cost if done else 0.0,
             )
         )
-    return sorted(summaries, key=lambda summary: -summary.decisions)
+    return sorted(summaries, key=lambda summary: (-summary.decisions, summary.expert))
+
+
+def _count_if(condition: ColumnElement[bool] | InstrumentedAttribute[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 def _percentiles(
     session: Session,
-    window: Any,  # Any: a closure over the window
+    window: Window,
     row: Row,
     value: InstrumentedAttribute[float],
     group: InstrumentedAttribute[str] | None,
 ) -> dict[str | None, Percentiles]:
-    """Nearest rank, by window functions that both databases have."""
-    ranked = window(
+    """Nearest rank, by window functions that both databases have. Without a group, under the key None."""
+    name = group if group is not None else func.coalesce(None, "")
+    ranked = (
         select(
-            (group if group is not None else func.coalesce(None, "")).label("name"),
+            name.label("name"),
             value.label("value"),
             func.row_number().over(partition_by=group, order_by=value).label("rank"),
             func.count().over(partition_by=group).label("count"),
-        ),
-        row,
-    ).subquery()
+        )
+        .where(*window.covers(row))
+        .subquery()
+    )
 
-    def at(share: float) -> Any:  # Any: an SQL expression
+    def at(share: float) -> ColumnElement[float]:
         return func.min(case((ranked.c.rank >= share * ranked.c.count, ranked.c.value)))
 
     query = select(ranked.c.name, at(0.50), at(0.95), at(0.99)).group_by(ranked.c.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 
 from doyen_experts.contract import Answer, Delta, ExpertRequest, Usage
@@ -102,7 +102,7 @@ class Exchange:
             self.answers = [answer for _, _, answer in answers]
             return combine(answers, self.routed.policy.combination)
 
-    async def stream(self) -> AsyncIterator[Delta]:
+    async def stream(self) -> AsyncGenerator[Delta]:
         """Token by token from one expert; from several, the combined answer in one piece."""
         chosen = self.routed.choice.chosen
         if len(chosen) != 1:
@@ -113,7 +113,7 @@ class Exchange:
             started = time.perf_counter()
             stream = self.desk.dispatcher.stream(chosen[0].expert, self.request)
             with self._executing(chosen[0].expert, chosen[0].weight) as answers:
-                async with contextlib.aclosing(stream) as deltas:  # type: ignore[type-var]  # dispatchers give generators
+                async with contextlib.aclosing(stream) as deltas:
                     async for delta in deltas:
                         if delta.answer is not None:
                             answers.append(delta.answer)

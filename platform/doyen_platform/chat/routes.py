@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import orjson
@@ -81,8 +81,8 @@ async def create_chat_completion(
 
 
 async def _events(
-    exchange: Exchange, first: Delta, rest: AsyncIterator[Delta], *, include_usage: bool
-) -> AsyncIterator[bytes]:
+    exchange: Exchange, first: Delta, rest: AsyncGenerator[Delta], *, include_usage: bool
+) -> AsyncGenerator[bytes]:
     shared: dict[str, Any] = {
         "id": completion_id(exchange.routed.decision_id),
         "object": "chat.completion.chunk",
@@ -118,7 +118,7 @@ async def _events(
         log.error("a stream broke", exc_info=error)
         yield orjson.dumps(openai_error(500, "an error of the platform itself", code="internal_error"))
     finally:
-        await rest.aclose()  # type: ignore[attr-defined]  # it is always a generator: Exchange.stream
+        await rest.aclose()
 
 
 def _headers(exchange: Exchange, model: str, *, debug: bool) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +25,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
         super().__init__(headers=HEADERS | dict(headers))
         del self.headers["content-length"]
         self._events = events
@@ -55,8 +55,7 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
         finally:
             gone.cancel()
-            if hasattr(self._events, "aclose"):
-                await self._events.aclose()
+            await self._events.aclose()
 
 
 async def unless_gone(request: Request, work: Awaitable[Result]) -> Result:

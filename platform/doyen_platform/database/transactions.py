@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from doyen_router.errors import Unavailable
 
 BUSY_TIMEOUT_MS = 5_000
+DETAILS = re.compile(r"\n(?:DETAIL|CONTEXT):.*", re.DOTALL)
+QUOTED = re.compile(r'".*"', re.DOTALL)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -93,10 +96,13 @@ def _translated() -> Iterator[None]:
 
 
 def _hide_details(context: ExceptionContext) -> None:
-    """PostgreSQL quotes the row that it refuses, and a row may hold a prompt."""
+    """PostgreSQL quotes the value or the row that it refuses, and a row may hold a prompt."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
-            error.args = (str(error.args[0]).partition("\nDETAIL:")[0], *error.args[1:])
+            told = DETAILS.sub("", str(error.args[0]))
+            if isinstance(context.sqlalchemy_exception, DataError):
+                told = QUOTED.sub('"..."', told)
+            error.args = (told, *error.args[1:])
 
 
 def _sqlite_engine(url: str, *, begin: str) -> Engine:

@@ -75,7 +75,9 @@ class FeedbackRequest(BaseModel):
 
     decision_id: uuid.UUID
     verdict: Literal["right", "wrong"]
-    expert: ExpertName | None = Field(None, description="who should have answered; with 'right', the one that did")
+    expert: ExpertName | None = Field(
+        default=None, description="who should have answered; with 'right', the one that did"
+    )
     score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     comment: Annotated[str, Field(max_length=2_000, pattern=r"^[^\x00]*$")] | None = None
 

@@ -123,7 +123,7 @@ class DemoInstallation:
             if expert is None:
                 return
             query = select(DocumentRow.state, func.count()).where(DocumentRow.expert_id == expert.id)
-            states = dict(session.execute(query.group_by(DocumentRow.state)).tuples().all())
+            states = {state: count for state, count in session.execute(query.group_by(DocumentRow.state))}
         done = sum(count for state, count in states.items() if state != DocumentState.QUEUED)
         self._tell(f"demo: {name}: {done} of {sum(states.values())} documents indexed")
 

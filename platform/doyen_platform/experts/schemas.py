@@ -24,7 +24,7 @@ class ExampleIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: Text
-    fine_label: ShortText | None = Field(None, description="a finer label under the expert, such as an intent")
+    fine_label: ShortText | None = Field(default=None, description="a finer label under the expert, such as an intent")
 
 
 class ExamplesIn(BaseModel):
@@ -59,8 +59,8 @@ class ExpertCreate(BaseModel):
     description: Text
     kind: ShortText = "retrieval"
     config: JsonObject = Field(default_factory=dict, description="as the kind's own model takes it")
-    tenant: ShortText | None = Field(None, description="the only tenant that may use it; null: all may")
-    generalist: bool = Field(False, description="answers when the gate abstains")
+    tenant: ShortText | None = Field(default=None, description="the only tenant that may use it; null: all may")
+    generalist: bool = Field(default=False, description="answers when the gate abstains")
     documents: list[DocumentIn] = Field(default_factory=list, max_length=10_000)
     examples: list[ExampleIn] = Field(default_factory=list, max_length=20_000)
 
@@ -72,7 +72,7 @@ class ExpertPatch(BaseModel):
 
     title: ShortText | None = None
     description: Text | None = None
-    config: JsonObject | None = Field(None, description="as the kind's own model takes it")
+    config: JsonObject | None = Field(default=None, description="as the kind's own model takes it")
     generalist: bool | None = None
 
 

@@ -16,7 +16,7 @@ Version = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 class TrainRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    promote: bool = Field(False, description="let it decide as soon as it is trained")
+    promote: bool = Field(default=False, description="let it decide as soon as it is trained")
 
 
 class GateView(BaseModel):

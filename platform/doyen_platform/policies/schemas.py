@@ -23,7 +23,7 @@ class PolicyBody(BaseModel):
     top_k: Annotated[int, Field(ge=1, le=16)] = 1
     mass: Probability = 0.9
     floor: Probability = 0.0
-    inside_floor: Probability | None = Field(None, description="null: the gate's own, set on validation data")
+    inside_floor: Probability | None = Field(default=None, description="null: the gate's own, set on validation data")
     on_abstain: OnAbstain = "generalist"
     allow: list[ExpertName] | None = None
     deny: list[ExpertName] = Field(default_factory=list)

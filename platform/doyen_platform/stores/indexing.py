@@ -119,18 +119,7 @@ class Indexer:
 
     def _index_document(self, expert_id: uuid.UUID, row: DocumentRow) -> None:
         document = Document(str(row.id), row.title, row.text, row.source, row.media_type, row.details)
-        reason: str | None = None
-        chunks: list[Chunk] = []
-        try:
-            chunks = chunk(document)
-            vectors_ND = self._encoder.encode([embedding_text(part) for part in chunks], max_tokens=EMBEDDED_TOKENS)
-            if not chunks:
-                reason = "no text was left to index"
-        except DoyenError as error:
-            reason = str(error)
-        except Exception as error:
-            log.warning("document %s could not be indexed", row.id, exc_info=error)
-            reason = f"{type(error).__name__} while indexing"
+        chunks, vectors_ND, reason = self._embedded(document)
         with self._database.write() as session:
             stored = session.get(DocumentRow, row.id)
             if stored is None:  # removed meanwhile
@@ -161,6 +150,18 @@ class Indexer:
             if not has_questions:
                 made = [(question, None) for _, question in questions_from([document])]
                 add_examples(session, expert, made, ExampleOrigin.DOCUMENTS, document_id=row.id)
+
+    def _embedded(self, document: Document) -> tuple[list[Chunk], Vector, str | None]:
+        """Chunks and their vectors, or none and the reason why."""
+        try:
+            chunks = chunk(document)
+            vectors_ND = self._encoder.encode([embedding_text(part) for part in chunks], max_tokens=EMBEDDED_TOKENS)
+        except DoyenError as error:
+            return [], self._no_vectors(), str(error)
+        except Exception as error:
+            log.warning("document %s could not be indexed", document.id, exc_info=error)
+            return [], self._no_vectors(), f"{type(error).__name__} while indexing"
+        return chunks, vectors_ND, None if chunks else "no text was left to index"
 
     def _all_chunks(self, expert_id: uuid.UUID) -> tuple[list[Chunk], Vector]:
         query = (

@@ -24,10 +24,10 @@ class DocumentIn(BaseModel):
 
     title: Line
     text: Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]
-    source: Line | None = Field(None, description="what a citation points at: a URL or a path; unset: the title")
+    source: Line | None = Field(default=None, description="what a citation points at: URL or path; unset: the title")
     metadata: JsonObject = Field(default_factory=dict, description="the owner's own")
     questions: list[Question] | None = Field(
-        None, description="questions that it answers, for the gate; unset: made of its title and headings"
+        default=None, description="questions that it answers, for the gate; unset: made of its title and headings"
     )
 
 

@@ -133,4 +133,4 @@ def count_by_state(session: Session, expert: ExpertRow) -> dict[str, int]:
     query = (
         select(DocumentRow.state, func.count()).where(DocumentRow.expert_id == expert.id).group_by(DocumentRow.state)
     )
-    return dict(session.execute(query).tuples().all())
+    return {state: count for state, count in session.execute(query)}
