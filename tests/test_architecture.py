@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,15 +38,13 @@ def modules() -> list[str]:
 
 
 def test_a_part_imports_only_parts_below_it() -> None:
-    from importlinter.cli import lint_imports
+    from importlinter.cli import lint_imports  # it configures itself when it is imported
 
     assert lint_imports(config_filename=str(REPOSITORY / "pyproject.toml"), no_cache=True) == 0
 
 
 def test_the_contracts_can_be_broken(tmp_path: Path) -> None:
     """An import against the direction is found, so that a green contract means something."""
-    import shutil
-
     for root in ROOTS:
         shutil.copytree(REPOSITORY / root, tmp_path / root, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
@@ -67,7 +67,7 @@ def test_the_application_module_is_light() -> None:
 
 def test_every_command_starts_light() -> None:
     program = "import sys, doyen_platform.cli.root; print(*[name for name in sys.argv[1:] if name in sys.modules])"
-    assert run(program, *HEAVY, "onnxruntime", "uvicorn").split() == []
+    assert run(program, *HEAVY, "uvicorn").split() == []
 
 
 INNOCENT = """
@@ -101,11 +101,6 @@ def audit(event, arguments):
     if event == "open" and str(arguments[0]).endswith((".onnx", ".safetensors", ".db", ".faiss")):
         connections.append((event, arguments))
 
-for heavy in ("torch", "faiss", "sklearn", "pandas"):
-    try:
-        importlib.import_module(heavy)  # what these do when they are imported is their own
-    except ImportError:
-        pass
 sys.addaudithook(audit)
 for name in sys.stdin.read().split():
     if not name.endswith("__main__"):
@@ -155,9 +150,10 @@ def test_nothing_is_unpickled() -> None:
     """Artifacts come from elsewhere: a pickle would run what it holds."""
     for root, package in ROOTS.items():
         for path in (REPOSITORY / root / package).rglob("*.py"):
-            words = path.read_text().split()
-            assert not {"pickle", "joblib", "cloudpickle", "dill"} & set(words), path
-            assert "torch.load(" not in path.read_text(), path
+            found = re.search(
+                r"^\s*(import|from) (pickle|joblib|cloudpickle|dill)\b|torch\.load\(", path.read_text(), re.M
+            )
+            assert found is None, f"{path}: {found}"
 
 
 LIGHT_CORE = """
