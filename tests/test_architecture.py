@@ -13,7 +13,8 @@ REPOSITORY = Path(__file__).parents[1]
 ROOTS = {"platform": "doyen_platform", "workers": "doyen_workers", "experts": "doyen_experts", "router": "doyen_router"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "managers", "base", "misc"}
 HEAVY = ("torch", "faiss", "sklearn", "bm25s", "sentence_transformers", "transformers", "pandas")
-MAY_BE_EMPTY_OF = ("_migrations", "__pycache__")
+UNPICKLING = re.compile(r"^\s*(import|from) (pickle|joblib|cloudpickle|dill)\b|torch\.load\(", re.MULTILINE)
+NO_MODULES = ("_migrations", "__pycache__")
 
 
 def run(program: str, *arguments: str, seconds: float = 120, **variables: str) -> str:
@@ -32,7 +33,7 @@ def modules() -> list[str]:
     for root, package in ROOTS.items():
         for path in (REPOSITORY / root / package).rglob("*.py"):
             parts = path.relative_to(REPOSITORY / root).with_suffix("").parts
-            if not set(parts) & set(MAY_BE_EMPTY_OF):
+            if not set(parts) & set(NO_MODULES):
                 found.append(".".join(part for part in parts if part != "__init__"))
     return sorted(set(found))
 

@@ -25,6 +25,7 @@ from doyen_platform.settings import Settings, load_settings
 from doyen_platform.stores.routes import router as stores
 from doyen_platform.tenants.routes import router as tenants
 from doyen_platform.web import errors
+from doyen_platform.web.body_limit import BodyLimit
 from doyen_platform.web.reference import serve_documentation
 from doyen_platform.web.request_log import RequestLog
 
@@ -55,9 +56,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
         telemetry={"logs": False},
     )
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestLog)
     errors.install(app)
     for router in ROUTERS:

@@ -71,7 +71,8 @@ def open_embedded(settings: Settings) -> Platform:
     recorder = Recorder(database, settings.data_dir / "journal")
     metrics = Metrics()
     metrics.watch_lanes(dispatcher.lanes)
-    metrics.journal.set_function(recorder.backlog)
+    metrics.undelivered.set_function(recorder.backlog)
+    metrics.lost.set_function(lambda: recorder.lost)
     platform = Platform(
         settings=settings,
         database=database,

@@ -43,7 +43,8 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.journal = Gauge("doyen_decisions_undelivered", "Decisions in the journal only", registry=self.registry)
+        self.undelivered = Gauge("doyen_decisions_undelivered", "Decisions in the journal only", registry=self.registry)
+        self.lost = Gauge("doyen_decisions_lost", "Decisions that disk and memory had no room for", registry=self.registry)
 
     def decision(self, expert: str, outcome: str, confidence: float) -> None:
         self._decisions.labels(expert, outcome).inc()

@@ -69,7 +69,7 @@ DOMAINS: dict[str, Json] = {
             },
             {
                 "title": "Sourdough bread",
-                "text": "Feed the sourdough starter the evening before. Knead the dough and let it rise for eight hours.",
+                "text": "Feed the sourdough starter in the evening. Knead the dough and let it rise for eight hours.",
             },
             {
                 "title": "Cooking pasta",

@@ -108,7 +108,7 @@ class InProcessDispatcher:
                 task.credits.release()
                 yield event
         finally:
-            task.cancel()
+            task.cancelled.set()
             lane.withdraw(task)
 
     def _lane(self, expert: str) -> LaneThreads:

@@ -39,10 +39,6 @@ class Task:
     cancelled: threading.Event = field(default_factory=threading.Event)
     credits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(DELTAS_AHEAD))
 
-    def cancel(self) -> None:
-        self.cancelled.set()
-        self.credits.release()  # wakes the thread that waits for a slow reader
-
     def is_wanted(self) -> bool:
         remaining = self.request.remaining_seconds()
         return not self.request.is_cancelled() and (remaining is None or remaining > 0)
@@ -111,7 +107,7 @@ class LaneThreads:
     def cancel_running(self) -> None:
         with self._condition:
             for task in self._running:
-                task.cancel()
+                task.cancelled.set()
                 task.deliver(Stopping())
 
     def _overloaded(self, concurrency: int) -> Overloaded:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from doyen_experts.contract import Answer, Citation, Message, Role
+from doyen_platform.database.storable import Unicode
 from doyen_platform.routing.service import Routed
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -15,14 +16,14 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 class TextPart(BaseModel):
     type: Literal["text"]
-    text: str
+    text: Unicode
 
 
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     role: Role
-    content: str | list[TextPart] | None = None
+    content: Unicode | list[TextPart] | None = None
 
     @field_validator("content", mode="before")
     @classmethod
@@ -69,7 +70,7 @@ class ChatRequest(BaseModel):
     max_completion_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     temperature: Annotated[Finite, Field(ge=0, le=2)] | None = None
     top_p: Annotated[Finite, Field(ge=0, le=1)] | None = None
-    stop: str | list[str] | None = None
+    stop: Unicode | list[Unicode] | None = None
     seed: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = None
     n: Annotated[int, Field(ge=1, le=1, description="one choice an answer")] | None = None
 

@@ -114,12 +114,13 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     url: Url = DEFAULT_URL,
     key: ApiKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """With its documents and examples. Its decisions stay."""
     if not yes:
         typer.confirm(f"Remove {name} with all its documents?", abort=True)
     Client(url, key).call("DELETE", f"/admin/experts/{name}")
-    out.print(f"{name} is removed")
+    print_json({"removed": name}) if as_json else out.print(f"{name} is removed")
 
 
 @app.command()
@@ -163,8 +164,9 @@ def _upload(client: Client, name: str, paths: list[Path]) -> None:
         fail("there are no readable files: " + ", ".join(map(str, paths)))
     for file in track(files, "uploading", console=err):
         content = {"files": (file.name, file.read_bytes())}
-        client.call("POST", f"/admin/experts/{name}/documents/files", files=content, params={"wait_seconds": 0})
-    client.call("POST", f"/admin/experts/{name}/resume", params={"wait_seconds": 60})
+        # Only the last one waits, so that one indexing serves them all.
+        params = {"wait_seconds": 60 if file is files[-1] else 0}
+        client.call("POST", f"/admin/experts/{name}/documents/files", files=content, params=params)
 
 
 def _act(client: Client, method: str, path: str, as_json: bool) -> None:

@@ -33,7 +33,8 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:  # Any: JSON as it came, ch
         elif isinstance(item, list):
             pending += [(part, level + 1) for part in item]
         elif isinstance(item, str):
-            _check_text(item)
+            if "\x00" in _unicode(item):
+                raise ValueError("holds a NUL character")
         elif isinstance(item, float) and not math.isfinite(item):
             raise ValueError("holds a number that is not finite")
         elif isinstance(item, int) and not -MOST_INTEGER <= item < MOST_INTEGER:
@@ -41,13 +42,14 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:  # Any: JSON as it came, ch
     return value
 
 
-def _check_text(text: str) -> None:
-    if "\x00" in text:
-        raise ValueError("holds a NUL character")
+def _unicode(text: str) -> str:
+    """JSON can spell half of a surrogate pair, which no UTF-8 can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("holds half of a surrogate pair") from None
+    return text
 
 
+Unicode = Annotated[str, AfterValidator(_unicode)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_plain)]  # Any: the caller's own, or checked further by a kind

@@ -5,12 +5,10 @@ Each step is repeatable, so that after a kill the same call finishes what was be
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from doyen_platform.experts.service import find_expert, list_experts, set_state
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.stores.indexing import Indexer
+from doyen_platform.stores.service import experts_with_queued_documents
 from doyen_router.errors import DoyenError
 from doyen_router.gate.imprint import Confusion
 from doyen_workers.hosting import ExpertHost
@@ -65,20 +64,18 @@ class Activator:
         """At start: serves what was served before, and goes on in the background with what was not finished."""
         with self._database.read() as session:
             rows = list_experts(session)
+            unfinished = experts_with_queued_documents(session)
         for row in rows:
-            if row.state == ExpertState.LOADING or not self._open_as_it_was(row):
+            # Opened first even when there is more to do: what served before serves meanwhile.
+            is_open = row.state != ExpertState.LOADING and self._open_as_it_was(row)
+            is_known = row.is_generalist or row.name in self._keeper.current.experts
+            if not (is_open and is_known) or row.state == ExpertState.FAILED or row.id in unfinished:
                 self.submit(row.name)
         self._live.refresh()
 
     def submit(self, name: str) -> Future[Activated | None]:
         """Brings this expert to what the registry says, in the background. None when it exists no more."""
         return self._pool.submit(self._activate, name)
-
-    @contextlib.contextmanager
-    def frozen(self, name: str) -> Iterator[None]:
-        """No activation of this expert begins while the block runs."""
-        with self._locks[name]:
-            yield
 
     def show(self) -> None:
         """Makes a change of state or tenancy visible to requests."""

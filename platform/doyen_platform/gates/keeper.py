@@ -26,7 +26,7 @@ from doyen_router.gate.imprint import Confusion, add_expert
 
 log = logging.getLogger(__name__)
 
-MOST_EXAMPLES = 400  # for imprinting; training takes all
+MOST_EXAMPLES = 200  # for imprinting; training takes all
 MOST_PASSAGES = 200
 
 

@@ -134,3 +134,8 @@ def count_by_state(session: Session, expert: ExpertRow) -> dict[str, int]:
         select(DocumentRow.state, func.count()).where(DocumentRow.expert_id == expert.id).group_by(DocumentRow.state)
     )
     return {state: count for state, count in session.execute(query)}
+
+
+def experts_with_queued_documents(session: Session) -> set[uuid.UUID]:
+    query = select(DocumentRow.expert_id).where(DocumentRow.state == DocumentState.QUEUED).distinct()
+    return set(session.scalars(query))

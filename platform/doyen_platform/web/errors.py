@@ -56,6 +56,8 @@ TITLE = {
     504: "Timed out",
 }
 
+NO_OBJECT = "the body must be a JSON object, sent with the header 'Content-Type: application/json'"
+
 
 def status_of(error: DoyenError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
@@ -122,8 +124,9 @@ async def _invalid_body(request: Request, error: Exception) -> JSONResponse:
     found = [{"pointer": _pointer(problem["loc"]), "detail": problem["msg"]} for problem in problems]
     first = found[0]
     status = 400 if request.url.path.startswith("/v1") else 422
-    param = first["pointer"].removeprefix("/body/").replace("/", ".") or None
-    message = f"{param}: {first['detail']}" if param else first["detail"]
+    # The first part of a location is body, query, path or header.
+    param = ".".join(str(part) for part in problems[0]["loc"][1:]) or None
+    message = f"{param}: {first['detail']}" if param else f"{NO_OBJECT}; {first['detail']}"
     return answer_error(request, status, message, code="invalid_value", param=param, errors=found)
 
 

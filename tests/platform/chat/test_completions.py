@@ -75,9 +75,7 @@ def _shared(domains: Domains) -> list[str]:
 
 def test_a_stream_joins_to_the_plain_answer(domains: Domains) -> None:
     client = domains.server.openai(domains.app)
-    plain = client.chat.completions.create(
-        model="auto", messages=[{"role": "user", "content": ASKED["astronomy"]}]
-    )
+    plain = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": ASKED["astronomy"]}])
     chunks = list(
         client.chat.completions.create(
             model="auto",
@@ -110,9 +108,7 @@ def test_a_stream_without_usage_has_none(domains: Domains) -> None:
 def test_a_stream_that_abstains_still_answers(domains: Domains) -> None:
     client = domains.server.openai(domains.app)
     chunks = list(
-        client.chat.completions.create(
-            model="auto", messages=[{"role": "user", "content": OUTSIDE}], stream=True
-        )
+        client.chat.completions.create(model="auto", messages=[{"role": "user", "content": OUTSIDE}], stream=True)
     )
     assert "outside the domains" in "".join(c.choices[0].delta.content or "" for c in chunks)
 

@@ -7,12 +7,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import openai
 import pytest
-
 from tests.conftest import Server, make_settings, serving, until
 from tests.platform.conftest import Json
 

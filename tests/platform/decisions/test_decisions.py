@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from tests.conftest import Server
 from tests.platform.conftest import ASKED, OUTSIDE, Domains, Json, make_domains
 

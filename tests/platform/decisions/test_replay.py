@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.conftest import Server
 from tests.platform.conftest import ASKED, OUTSIDE, Domains, Json, make_domains, unique
 

@@ -78,7 +78,11 @@ def _registered_again(garden: Domains) -> None:
 
 def test_a_description_alone_is_enough_to_be_routed_to(garden: Domains) -> None:
     with garden.server.http() as http:
-        described = {"name": "music", "description": "Music: composers, instruments, scores and harmony.", "kind": "echo"}
+        described = {
+            "name": "music",
+            "description": "Music: composers, instruments, scores and harmony.",
+            "kind": "echo",
+        }
         assert http.post("/admin/experts", json=described).status_code == 201
     assert garden.ask("Which instruments play in a string quartet?").json()["model"] == "music"
     assert garden.ask(ASKED["gardening"]).json()["model"] == garden.names["gardening"]

@@ -1,4 +1,4 @@
-"""What every route that takes a body wants, and where to send it."""
+"""What every route that takes a body wants, where to send it, and who must be well after it was taken."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Any
 from hypothesis import strategies as st
 from tests.platform.fuzz.ground import Ground
 
+Request = tuple[str, str, Any]  # method, target, JSON or None
 MESSAGES = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "How are tomatoes watered?"}]
 BOUNDARY = "0f0f0f0f"
 
 
 @dataclass(frozen=True)
 class Route:
-    """`fill` gives the ids of the path; `body` is one that would do, None where the route takes none."""
+    """`fill` gives the ids of the path; `body` is one that would do, None where the route takes none.
+
+    `then` are requests that read or use what an answer says was stored.
+    """
 
     method: str
     path: str
@@ -24,12 +28,14 @@ class Route:
     fill: Callable[[Ground], dict[str, str]] = lambda ground: {}
     query: str = ""
     valid_status: int = 200
+    then: Callable[[Ground, Any], list[Request]] = lambda ground, answer: []
+    note: str = ""
 
     def target(self, ground: Ground) -> str:
         return self.path.format_map(self.fill(ground)) + self.query
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return " ".join(part for part in (self.method, self.path, self.note) if part)
 
 
 def _expert(ground: Ground) -> dict[str, str]:
@@ -40,38 +46,80 @@ def _decision(ground: Ground) -> dict[str, str]:
     return {"decision_id": ground.decision}
 
 
-def _chat(ground: Ground) -> Any:  # Any: JSON
+def _chat(model: str) -> Any:  # Any: JSON
     options = {"temperature": 0.5, "max_tokens": 20, "top_p": 1, "seed": 7, "n": 1, "user": "someone"}
-    return {"model": ground.echo, "messages": MESSAGES, "stream": False, "stop": ["never"]} | options
+    return {"model": model, "messages": MESSAGES, "stream": False, "stop": ["never"]} | options
+
+
+def _ask(model: str) -> Request:
+    return "POST", "/v1/chat/completions", {"model": model, "messages": MESSAGES}
+
+
+def _explain(model: str) -> Request:
+    return "POST", "/v1/routing/explain", {"model": model, "messages": MESSAGES}
+
+
+def _new_remote(_: Ground) -> Any:  # Any: JSON
+    config = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "m",
+        "timeout_seconds": 1,
+        "max_retries": 0,
+        "extra_headers": {"X-Team": "a"},
+        "price_per_million_prompt_tokens_usd": 0.1,
+        "system_prompt": "Be kind.",
+    }
+    return {"name": f"f-{uuid.uuid4().hex[:12]}", "description": "Elsewhere.", "kind": "remote", "config": config}
+
+
+def _use_expert(_: Ground, made: Any) -> list[Request]:  # Any: JSON
+    path = f"/admin/experts/{made['name']}"
+    return [
+        *(("GET", path, None), ("GET", "/admin/experts", None), ("GET", "/v1/models", None)),
+        *(("GET", f"{path}/examples", None), ("GET", f"{path}/documents", None), _ask(made["name"])),
+        ("DELETE", path, None),
+    ]
 
 
 def _new_expert(_: Ground) -> Any:  # Any: JSON
     document = {"title": "Roses", "text": "Prune in late winter.", "metadata": {"page": 1}, "questions": ["When?"]}
     return {
-        **{
-            "name": f"f-{uuid.uuid4().hex[:12]}",
-            "description": "Growing roses.",
-            "title": "Roses",
-            "kind": "retrieval",
-        },
-        **{"config": {}, "generalist": False, "documents": [document], "examples": [{"text": "When to prune?"}]},
+        "name": f"f-{uuid.uuid4().hex[:12]}",
+        "description": "Growing roses.",
+        "title": "Roses",
+        "kind": "retrieval",
+        "config": {},
+        "generalist": False,
+        "documents": [document],
+        "examples": [{"text": "When to prune?"}],
     }
 
 
 ROUTES = [
-    Route("POST", "/v1/chat/completions", _chat),
+    Route("POST", "/v1/chat/completions", lambda g: _chat(g.echo), note="echo"),
+    Route("POST", "/v1/chat/completions", lambda g: _chat(g.expert) | {"stream": True}, note="retrieval, streamed"),
+    Route("POST", "/v1/chat/completions", lambda g: _chat("auto"), note="auto"),
     Route("POST", "/v1/embeddings", lambda g: {"model": "auto", "input": ["a", "b"], "encoding_format": "float"}),
     Route("POST", "/v1/routing/explain", lambda g: {"model": "auto", "messages": MESSAGES}),
     Route(
         *("POST", "/v1/routing/feedback"),
         lambda g: {"decision_id": g.decision, "verdict": "right", "expert": g.echo, "score": 0.5, "comment": "good"},
         valid_status=201,
+        then=lambda g, made: [("GET", f"/v1/routing/decisions/{g.decision}", None)],
     ),
-    Route("POST", "/admin/experts", _new_expert, query="?wait_seconds=2", valid_status=201),
+    Route("POST", "/admin/experts", _new_expert, query="?wait_seconds=2", valid_status=201, then=_use_expert),
+    Route(
+        *("POST", "/admin/experts", _new_remote),
+        query="?wait_seconds=2",
+        valid_status=201,
+        then=_use_expert,
+        note="remote",
+    ),
     Route(
         *("PATCH", "/admin/experts/{name}"),
-        lambda g: {"title": "Roses", "description": "Growing roses.", "config": {}, "generalist": False},
+        lambda g: {"title": "Roses", "description": "Growing roses.", "config": {"passages": 3, "min_score": 0.1}},
         *(_expert, "?wait_seconds=2"),
+        then=lambda g, _: [("GET", f"/admin/experts/{g.expert}", None), _ask(g.expert)],
     ),
     Route("POST", "/admin/experts/{name}/pause", None, _expert),
     Route("POST", "/admin/experts/{name}/resume", None, _expert, "?wait_seconds=2"),
@@ -79,11 +127,13 @@ ROUTES = [
         *("POST", "/admin/experts/{name}/examples"),
         lambda g: {"examples": [{"text": f"When is it time {uuid.uuid4().hex}?", "fine_label": "time"}]},
         *(_expert, "?wait_seconds=2", 201),
+        then=lambda g, _: [("GET", f"/admin/experts/{g.expert}/examples?limit=100", None), _explain("auto")],
     ),
     Route(
         *("POST", "/admin/experts/{name}/documents"),
         lambda g: {"documents": [{"title": "Compost", "text": "Turn it every month.", "source": "a.md"}]},
         *(_expert, "?wait_seconds=2", 201),
+        then=lambda g, _: [("GET", f"/admin/experts/{g.expert}/documents?limit=100", None), _ask(g.expert)],
     ),
     Route("POST", "/admin/experts/{name}/documents/files", None, _expert, "?wait_seconds=2"),
     Route("POST", "/admin/gates", lambda g: {"promote": False}, query="?wait_seconds=1", valid_status=400),
@@ -94,16 +144,19 @@ ROUTES = [
         *("PUT", "/admin/policies/{name}"),
         lambda g: {"selection": "mass", "top_k": 2, "mass": 0.5, "floor": 0.1, "inside_floor": None, "allow": [g.echo]},
         lambda g: {"name": "p-fuzzed"},
+        then=lambda g, _: [("GET", "/admin/policies", None), _explain("auto:p-fuzzed"), _ask("auto:p-fuzzed")],
     ),
     Route(
         *("POST", "/admin/keys"),
         lambda g: {"name": "a", "scopes": ["app"], "tenant": "default", "expires_at": "2100-01-01T00:00:00Z"},
         valid_status=201,
+        then=lambda g, made: [("GET", "/admin/keys", None), ("DELETE", f"/admin/keys/{made['id']}", None)],
     ),
     Route(
         *("POST", "/admin/tenants"),
         lambda g: {"id": f"f-{uuid.uuid4().hex[:12]}", "title": "A", "prompt_storage": "hash"},
         valid_status=201,
+        then=lambda g, made: [("GET", "/admin/tenants", None)],
     ),
     Route(
         *("PATCH", "/admin/tenants/{tenant}"),

@@ -1,17 +1,23 @@
-"""One small platform of its own, since what is sent to it may delete and change anything."""
+"""A small platform apart from all others, since what is sent to it may change anything."""
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections.abc import Iterator
 
+import psycopg
 import pytest
-from tests.conftest import make_settings, serving
+from tests.conftest import POSTGRES, make_settings, serving, unavailable
 from tests.platform.fuzz.ground import Ground
 
 
 @pytest.fixture(scope="session")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with serving(make_settings(tmp_path_factory.mktemp("fuzz"))) as server:
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """On SQLite, or on the database that a test asks for by an indirect parameter."""
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(_postgres()) if getattr(request, "param", "") == "postgres" else None
+        server = stack.enter_context(serving(make_settings(tmp_path_factory.mktemp("fuzz"), database_url=url)))
         expert = server.expert(
             description="Growing vegetables: soil, watering and pests.",
             documents=[{"title": "Tomatoes", "text": "Water tomatoes at the root, early in the morning."}],
@@ -23,3 +29,19 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
             )
         assert asked.status_code == 200, asked.text
         yield Ground(server, expert, echo, asked.headers["x-doyen-decision-id"], server.tenant("full"))
+
+
+@contextlib.contextmanager
+def _postgres() -> Iterator[str]:
+    """A database for the whole session; the fixture `postgres_url` makes one a test."""
+    try:
+        connection = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=2)
+    except psycopg.OperationalError as error:
+        unavailable(f"no PostgreSQL at {POSTGRES.rsplit('@', 1)[-1]}: {error}")
+    name = f"doyen_fuzz_{uuid.uuid4().hex[:12]}"
+    with contextlib.closing(connection):
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield POSTGRES.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,16 +57,16 @@ class Ground:
         target: str,
         body: bytes | None = None,
         content_type: str | None = "application/json",
-        key: str | None = ADMIN_KEY,
+        headers: Mapping[str, str | bytes] | None = None,
     ) -> Answered:
         """One request as it is: neither the target nor a header is corrected on the way."""
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        sent: dict[str, str | bytes] = {"Authorization": f"Bearer {ADMIN_KEY}"}
         if body is not None and content_type is not None:
-            headers["Content-Type"] = content_type
+            sent["Content-Type"] = content_type
         connection = http.client.HTTPConnection(self.server.url.removeprefix("http://"), timeout=60)
         started = time.perf_counter()
         try:
-            connection.request(method, target, body, headers)
+            connection.request(method, target, body, sent | dict(headers or {}))
             answer = connection.getresponse()
             return Answered(
                 answer.status,
@@ -95,6 +96,9 @@ def check_answer(target: str, answer: Answered, *, allowed: frozenset[int] = fro
         check_error_shape(target, answer)
     elif answer.headers.get("content-type", "").startswith("application/json"):
         answer.json()
+    elif answer.headers.get("content-type", "").startswith("text/event-stream"):
+        assert answer.body.endswith(b"data: [DONE]\n\n"), told
+        assert b'"internal_error"' not in answer.body, told
 
 
 def check_error_shape(target: str, answer: Answered) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import Server, make_settings, serving
 from tests.platform.conftest import ASKED, DOMAINS, OUTSIDE, Domains, register
 
@@ -103,7 +102,6 @@ def test_training_needs_two_experts_with_examples(tmp_path: Path) -> None:
         refused = http.post("/admin/gates", json={})
         assert (refused.status_code, refused.json()["code"]) == (400, "too_few_examples")
         assert http.get("/admin/gates?state=training").json()["data"] == []
-
 
 
 def test_a_damaged_artifact_gives_way_to_the_last_good_one(tmp_path: Path) -> None:

@@ -95,9 +95,7 @@ def test_a_wrong_policy_names_its_field(domains: Domains, body: dict[str, object
 
 def test_a_generalist_answers_what_the_gate_will_not(domains: Domains) -> None:
     own = make_domains(domains.server)
-    generalist = own.server.expert(
-        kind="echo", tenant=own.tenant, generalist=True, config={"prefix": "In general: "}
-    )
+    generalist = own.server.expert(kind="echo", tenant=own.tenant, generalist=True, config={"prefix": "In general: "})
     body = own.ask(OUTSIDE).json()
     assert body["model"] == generalist
     assert body["routing"]["reason"] == "out_of_domain"

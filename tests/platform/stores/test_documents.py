@@ -35,17 +35,13 @@ def page(number: int) -> Json:
     return {"title": f"Lighthouse {number}", "text": f"The lighthouse number {number} is {number} metres tall."}
 
 
-def test_an_expert_without_documents_says_that_it_found_nothing(
-    server: Server, library: Callable[[], Library]
-) -> None:
+def test_an_expert_without_documents_says_that_it_found_nothing(server: Server, library: Callable[[], Library]) -> None:
     body = ask(server, library(), "How tall is the lighthouse?")
     assert body["citations"] == []
     assert "found nothing" in body["choices"][0]["message"]["content"]
 
 
-def test_added_documents_are_cited_and_removed_ones_never_again(
-    server: Server, library: Callable[[], Library]
-) -> None:
+def test_added_documents_are_cited_and_removed_ones_never_again(server: Server, library: Callable[[], Library]) -> None:
     made = library()
     url = f"/admin/experts/{made[0]}/documents"
     documents = [
@@ -122,7 +118,7 @@ def domains_library(server: Server) -> Library:
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "-1e400"])
 def test_numbers_that_are_none_are_refused_in_metadata(server: Server, domains_library: Library, number: str) -> None:
     url = f"/admin/experts/{domains_library[0]}/documents"
-    raw = '{"documents": [{"title": "t", "text": "x", "metadata": {"a": [%s]}}]}' % number
+    raw = '{"documents": [{"title": "t", "text": "x", "metadata": {"a": [HERE]}}]}'.replace("HERE", number)
     with server.http() as http:
         answer = http.post(url, content=raw, headers={"Content-Type": "application/json"})
         assert answer.status_code in (400, 422), answer.text

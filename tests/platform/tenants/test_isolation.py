@@ -105,7 +105,10 @@ def test_a_shared_expert_is_seen_by_all_and_changed_by_the_platform(server: Serv
     app, admin = server.key("app", tenant=tenant), server.key("admin", tenant=tenant)
     try:
         with server.http(app) as http:
-            body = {"model": "auto", "messages": [{"role": "user", "content": "Which moons has Jupiter, my secret X1?"}]}
+            body = {
+                "model": "auto",
+                "messages": [{"role": "user", "content": "Which moons has Jupiter, my secret X1?"}],
+            }
             answer = http.post("/v1/chat/completions", json=body)
             assert answer.json()["model"] == shared
             decision = answer.headers["x-doyen-decision-id"]

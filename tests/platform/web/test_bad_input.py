@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-
 from tests.conftest import Server, make_settings, serving
 from tests.platform.conftest import Json
 
@@ -34,9 +33,9 @@ BROKEN = {
     "null": "null",
     "a number": "17",
     "deep": DEEP,
-    "deep inside": '{"model": "auto", "messages": %s}' % DEEP,
+    "deep inside": '{"model": "auto", "messages": ' + DEEP + "}",
     "duplicate brackets": "{}{}",
-    "a huge integer": '{"model": "auto", "messages": %s}' % ("9" * 10_000),
+    "a huge integer": '{"model": "auto", "messages": ' + "9" * 10_000 + "}",
 }
 
 
@@ -65,7 +64,7 @@ def test_broken_bodies_elsewhere_are_problems(server: Server, path: str, kind: s
 
 
 WRONG: dict[str, tuple[str, str]] = {
-    "temperature NaN": ('{"model": "auto", "messages": [], "temperature": NaN}', "temperature"),
+    "temperature NaN": (chat(temperature=0).replace(": 0}", ": NaN}"), "temperature"),
     "temperature 1e400": (chat(temperature=0).replace(": 0}", ": 1e400}"), "temperature"),
     "temperature -1e400": (chat(temperature=0).replace(": 0}", ": -1e400}"), "temperature"),
     "top_p 2": (chat(top_p=2), "top_p"),
@@ -85,10 +84,18 @@ WRONG: dict[str, tuple[str, str]] = {
         chat(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]),
         "messages.0.content",
     ),
-    "half a surrogate": ('{"model": "auto", "messages": [{"role": "user", "content": "\\ud800"}]}', "messages.0.content"),
+    "half a surrogate": (
+        '{"model": "auto", "messages": [{"role": "user", "content": "\\ud800"}]}',
+        "messages.0.content",
+    ),
     "half a surrogate in the model": ('{"model": "\\udfff", "messages": []}', "model"),
     "only a system turn": (chat(messages=[{"role": "system", "content": "x"}]), "messages"),
     "blank": (chat(messages=[{"role": "user", "content": " \n "}]), "messages"),
+    "half a surrogate in a part": (
+        '{"model": "auto", "messages": [{"role": "user", "content": [{"type": "text", "text": "\\ud800"}]}]}',
+        "messages.0.content",
+    ),
+    "half a surrogate in a stop word": (chat(stop=["x"]).replace('"x"', '"\\udc00"'), "stop"),
     "stop": (chat(stop={"a": 1}), "stop"),
 }
 
@@ -154,7 +161,9 @@ def test_a_body_that_is_too_large_is_413(small: Server, path: str, chunked: bool
     assert small.http().get("/livez").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/admin/nothing", "/nothing", "/v1/models/a/b", "/docs/static/../../x"])
+@pytest.mark.parametrize(
+    "path", ["/v1/nothing", "/admin/nothing", "/nothing", "/v1/models/a/b", "/docs/static/../../x"]
+)
 def test_no_such_route(server: Server, path: str) -> None:
     with server.http() as http:
         answer = http.get(path)

@@ -1,0 +1,150 @@
+"""`doyen` against a running platform: JSON for programs, one clear line and an exit code for mistakes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import ADMIN_KEY, Server
+from tests.platform.conftest import ASKED, Domains, unique
+from typer.testing import CliRunner, Result
+
+from doyen_platform.cli.root import app
+
+Run = Callable[..., Result]
+COMMANDS = [
+    *([], ["up"], ["demo"], ["ask"], ["route"], ["migrate"], ["expert"], ["gate"], ["decisions"], ["keys"]),
+    *([["expert", one] for one in ("add", "list", "show", "pause", "resume", "remove", "documents")]),
+    *([["gate", one] for one in ("fit", "evaluate", "add", "decide")]),
+    *([["decisions", one] for one in ("list", "show", "replay")]),
+    *([["keys", one] for one in ("create", "list", "revoke")]),
+]
+
+
+def invoke(*words: str, **env: str) -> Result:
+    # Wide, so that no table folds what a test looks for; the machine's own variables stay out.
+    clean = {"DOYEN_API_KEY": "", "DOYEN_ADMIN_KEY": "", "DOYEN_URL": "", "COLUMNS": "300", "TERM": "dumb"}
+    return CliRunner().invoke(app, list(words), env=clean | env)
+
+
+@pytest.fixture
+def run(server: Server) -> Run:
+    return lambda *words, key=ADMIN_KEY: invoke(*words, DOYEN_URL=server.url, DOYEN_API_KEY=key)
+
+
+def told(result: Result) -> Any:  # Any: JSON
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_helps(command: list[str]) -> None:
+    result = invoke(*command, "--help")
+    assert result.exit_code == 0, result.output
+    assert "Usage" in result.output
+
+
+def test_ask_and_route(run: Run, domains: Domains) -> None:
+    question = ASKED["astronomy"]
+    answer = told(run("ask", question, "--json", key=domains.app))
+    assert answer["model"] == domains.names["astronomy"]
+    streamed = run("ask", question, key=domains.app)
+    assert streamed.exit_code == 0, streamed.output
+    assert answer["choices"][0]["message"]["content"].split("\n")[0] in streamed.stdout
+    assert domains.names["astronomy"] in streamed.stderr
+    route = told(run("route", question, "--json", key=domains.app))
+    assert route["chosen"][0]["expert"] == domains.names["astronomy"]
+    assert domains.names["astronomy"] in run("route", question, key=domains.app).stdout
+    pinned = told(run("ask", "x", "-m", domains.names["cooking"], "--json", key=domains.app))
+    assert pinned["routing"]["reason"] == "pinned"
+
+
+def test_an_expert_from_a_folder_of_documents(run: Run, server: Server, tmp_path: Path) -> None:
+    name, tenant = unique("e"), server.tenant()
+    folder = tmp_path / "abbey"
+    folder.mkdir()
+    (folder / "steps.md").write_text("# Steps\n\nThe tower of the abbey has 212 steps.")
+    (folder / "bells.html").write_text("<p>The largest bell weighs 6 tonnes.</p>")
+    (folder / "photo.png").write_bytes(b"\x89PNG")
+    questions = tmp_path / "questions.txt"
+    questions.write_text("How many steps has the tower?\n\nHow heavy is the bell?\n")
+    options = ["--description", "An abbey", "-d", str(folder), "--examples", str(questions), "--tenant", tenant]
+    added = told(run("expert", "add", name, *options, "--json"))
+    assert (added["state"], added["documents"], added["tenant"]) == ("active", {"indexed": 2}, tenant)
+    assert name in [expert["name"] for expert in told(run("expert", "list", "--json"))["data"]]
+    assert len(told(run("expert", "documents", name, "--json"))["data"]) == 2
+    answer = told(run("ask", "How many steps has the tower?", "--json", key=server.key("app", tenant=tenant)))
+    assert "212" in answer["choices"][0]["message"]["content"]
+    assert told(run("expert", "pause", name, "--json"))["state"] == "paused"
+    run("expert", "documents", name, "-d", str(questions))
+    assert told(run("expert", "show", name, "--json"))["state"] == "paused"  # documents wake nobody
+    assert told(run("expert", "resume", name, "--json"))["state"] == "active"
+    assert name in run("expert", "show", name).stdout
+    assert run("expert", "remove", name, "--yes").exit_code == 0
+    gone = run("expert", "show", name)
+    assert gone.exit_code != 0
+    assert gone.stderr.strip() == f"doyen: no expert is called {name!r}"
+
+
+def test_keys_are_made_and_revoked(run: Run) -> None:
+    made = told(run("keys", "create", "cli-test", "--scope", "app", "--days", "7", "--json"))
+    assert made["expires_at"]
+    told(run("ask", "hello", "--json", key=made["key"]))
+    assert made["id"] in run("keys", "list").stdout
+    assert made["key"] not in run("keys", "list", "--json").stdout
+    assert told(run("keys", "revoke", made["id"], "--json"))["revoked_at"]
+    assert run("ask", "hello", "--json", key=made["key"]).exit_code != 0
+
+
+def test_decisions_are_listed_shown_and_replayed(run: Run, domains: Domains, server: Server) -> None:
+    decision = told(run("ask", ASKED["cooking"], "--json", key=domains.app))["routing"]["decision_id"]
+    assert decision in [row["id"] for row in told(run("decisions", "list", "--json", key=domains.app))["data"]]
+    assert told(run("decisions", "show", decision, "--json", key=domains.app))["expert"] == domains.names["cooking"]
+    replayed = told(run("decisions", "replay", decision, "--json"))
+    assert (replayed["identical"], replayed["replayed"]) == (True, [domains.names["cooking"]])
+    assert run("decisions", "replay", decision).stdout.strip() == f"identical: {domains.names['cooking']}"
+    silent = server.tenant("nothing")
+    server.expert(kind="echo", tenant=silent)
+    unstored = told(run("ask", "x", "--json", key=server.key("app", tenant=silent)))["routing"]["decision_id"]
+    cannot = run("decisions", "replay", unstored)
+    assert cannot.exit_code == 1
+    assert "stores nothing" in cannot.stderr
+
+
+CALLS = [
+    ["ask", "x"],
+    ["ask", "x", "--json"],
+    ["route", "x"],
+    *([one, "list"] for one in ("expert", "decisions", "keys")),
+]
+
+
+@pytest.mark.parametrize("words", CALLS, ids=" ".join)
+def test_a_wrong_key_and_a_missing_server_are_one_clear_line(run: Run, words: list[str]) -> None:
+    wrong = run(*words, key="dk-wrong")
+    absent = invoke(*words, DOYEN_URL="http://127.0.0.1:9", DOYEN_API_KEY="dk-any")
+    without = invoke(*words)
+    for result, word in ((wrong, "unknown or was revoked"), (absent, "is the platform up"), (without, "no API key")):
+        assert result.exit_code in (1, 2)
+        assert word in result.stderr, result.output
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert isinstance(result.exception, SystemExit)
+        assert result.stdout == ""
+
+
+def test_ids_and_models_that_are_not_there(run: Run) -> None:
+    for words in (
+        ["ask", "x", "-m", "nobody-here"],
+        ["route", "x", "-m", "auto:nobody"],
+        ["decisions", "show", "00000000-0000-0000-0000-000000000000"],
+        ["decisions", "show", "17"],
+        ["keys", "revoke", "17"],
+        ["expert", "add", "..", "--description", "x"],
+        ["expert", "add", "x", "--description", "x", "--config", "{"],
+    ):
+        result = run(*words)
+        assert result.exit_code in (1, 2), words
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
