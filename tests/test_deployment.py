@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile, without a Docker engine: parsed, and their very commands run as plain processes."""
+"""docker-compose.yml and Dockerfile, without a Docker engine: parsed, and their commands run as plain processes."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Metrics:
             registry=self.registry,
         )
         self.undelivered = Gauge("doyen_decisions_undelivered", "Decisions in the journal only", registry=self.registry)
-        self.lost = Gauge("doyen_decisions_lost", "Decisions that disk and memory had no room for", registry=self.registry)
+        self.lost = Gauge("doyen_decisions_lost", "Decisions that nothing had room for", registry=self.registry)
 
     def decision(self, expert: str, outcome: str, confidence: float) -> None:
         self._decisions.labels(expert, outcome).inc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doyen_router.encoder import OnnxEncoder, packaged_encoder
+from doyen_router import OnnxEncoder, packaged_encoder
 from doyen_router.gate.examples import Example
 from doyen_router.gate.gate import Gate
 from doyen_router.gate.training import fit_gate

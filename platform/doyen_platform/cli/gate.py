@@ -13,7 +13,8 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from doyen_platform.cli.output import AsJson, err, fail, print_json, print_table
-from doyen_router.encoder import Encoder, load_encoder
+from doyen_router.encoder.contract import Encoder
+from doyen_router.encoder.sentence_transformer import load_encoder
 from doyen_router.errors import DoyenError
 from doyen_router.gate.artifact import load_gate, save_gate
 from doyen_router.gate.decide import decide as decided

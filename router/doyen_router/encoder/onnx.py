@@ -9,15 +9,16 @@ import ctypes
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from tokenizers import Encoding, Tokenizer
 
 from doyen_router.encoder.contract import Vector
 from doyen_router.errors import Invalid
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
 
 Pooling = Literal["mean", "cls"]
 
@@ -132,6 +133,8 @@ class OnnxEncoder:
 
 
 def _open_tokenizer(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
@@ -142,6 +145,8 @@ def _open_tokenizer(path: Path) -> Tokenizer:
 
 
 def _open_session(path: Path, threads: int) -> Any:  # Any: onnxruntime ships no types
+    import onnxruntime  # here: who only imports this module should not wait for it
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -65,6 +65,7 @@ def _new_remote(_: Ground) -> Any:  # Any: JSON
         "model": "m",
         "timeout_seconds": 1,
         "max_retries": 0,
+        "allow_private_addresses": True,
         "extra_headers": {"X-Team": "a"},
         "price_per_million_prompt_tokens_usd": 0.1,
         "system_prompt": "Be kind.",

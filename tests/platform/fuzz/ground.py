@@ -94,7 +94,7 @@ def check_answer(target: str, answer: Answered, *, allowed: frozenset[int] = fro
     assert "x-request-id" in answer.headers, told
     if answer.status >= 400:
         check_error_shape(target, answer)
-    elif answer.headers.get("content-type", "").startswith("application/json"):
+    elif answer.body and answer.headers.get("content-type") == "application/json":
         answer.json()
     elif answer.headers.get("content-type", "").startswith("text/event-stream"):
         assert answer.body.endswith(b"data: [DONE]\n\n"), told

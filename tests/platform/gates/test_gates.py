@@ -118,6 +118,7 @@ def test_a_damaged_artifact_gives_way_to_the_last_good_one(tmp_path: Path) -> No
             assert own.ask(question).json()["model"] == names[domain]
         with server.http() as http:
             states = [g["state"] for g in http.get("/admin/gates?limit=100").json()["data"]]
+            assert "failed" in states, "the artifact was not damaged"
             assert states.count("active") == 1
             assert http.post("/admin/gates/rollback").status_code == 200
     with serving(settings) as server, server.http(own.app) as http:

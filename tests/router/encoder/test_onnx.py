@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doyen_router.encoder import OnnxEncoder, load_encoder, packaged, packaged_encoder
+from doyen_router import OnnxEncoder, load_encoder, packaged_encoder
+from doyen_router.encoder import packaged
 from doyen_router.encoder.onnx import EncoderBroken
 from doyen_router.encoder.packaged import EncoderPackageMissing
 from doyen_router.encoder.sentence_transformer import EncoderNotFound, SentenceTransformerEncoder
