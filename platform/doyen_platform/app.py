@@ -18,6 +18,7 @@ from doyen_platform.embeddings.routes import router as embeddings
 from doyen_platform.experts.routes import router as experts
 from doyen_platform.gates.routes import router as gates
 from doyen_platform.health.routes import router as health
+from doyen_platform.keys.admission import Admission
 from doyen_platform.keys.routes import router as keys
 from doyen_platform.policies.routes import router as policies
 from doyen_platform.routing.routes import router as routing
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"logs": False},
     )
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Admission)
     app.add_middleware(RequestLog)
     errors.install(app)
     for router in ROUTERS:

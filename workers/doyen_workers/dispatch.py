@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from doyen_experts.contract import Answer, Delta, ExpertRequest
-from doyen_router.errors import NotFound, Unavailable
+from doyen_router.errors import Unavailable
 
 
-class ExpertNotHosted(NotFound):
+class ExpertNotHosted(Unavailable):
+    """The registry knew the expert a moment ago; it is being moved, or has just been removed."""
+
     code = "expert_not_hosted"
 
     def __init__(self, expert: str) -> None:
-        super().__init__(f"no worker hosts the expert {expert!r}")
+        super().__init__(f"no worker hosts the expert {expert!r} at the moment", retry_after_seconds=1.0)
         self.expert = expert
 
 

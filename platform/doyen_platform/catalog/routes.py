@@ -42,17 +42,18 @@ async def list_models(request: Request, caller: App) -> ModelList:
 @router.get("/models/{model}", operation_id="retrieveModel", responses=OPENAI_ERRORS)
 async def retrieve_model(request: Request, caller: App, model: str) -> Model:
     platform: Platform = request.app.state.platform
-    if model == AUTO:
-        return _auto(platform)
+    if model == AUTO or model.startswith(AUTO + ":"):
+        platform.policies.get(model.partition(":")[2] or None, caller.home)
+        return _auto(platform, model)
     expert = platform.experts.find(model, caller.home)
     if expert is None:
         raise ModelNotFound(model)
     return _model(expert)
 
 
-def _auto(platform: Platform) -> Model:
+def _auto(platform: Platform, model: str = AUTO) -> Model:
     return Model(
-        id=AUTO,
+        id=model,
         created=int(platform.started_at.timestamp()),
         owned_by="doyen",
         title="Auto",

@@ -23,7 +23,7 @@ from doyen_platform.experts.live import LiveExperts
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.keys.access import Principal
 from doyen_platform.metrics import Metrics
-from doyen_platform.routing.conversation import routing_text
+from doyen_platform.routing.conversation import asked_text, routing_text
 from doyen_platform.routing.service import AUTO, Routed, Routing
 from doyen_platform.tenants.live import LiveTenants
 from doyen_platform.tenants.service import PromptStorage
@@ -68,6 +68,7 @@ class Exchange:
     caller: Principal
     routed: Routed
     request: ExpertRequest
+    asked: str  # whole, where `request.question` is as much of it as the gate reads
     requested_model: str
     streamed: bool
     started: float
@@ -198,7 +199,7 @@ class Exchange:
                 features=routed.features.astype("<f2").tobytes()
                 if keeps_features and routed.features is not None
                 else None,
-                prompt=stored_prompt(self.request.question, storage),
+                prompt=stored_prompt(self.asked, storage),
                 reason=choice.reason.value,
                 abstained=choice.abstained,
                 expert=choice.chosen[0].expert if choice.chosen else None,
@@ -227,7 +228,8 @@ async def open_exchange(desk: Desk, caller: Principal, body: ChatRequest, *, str
     characters = sum(len(message.content) for message in messages)
     if characters > desk.max_prompt_chars:
         raise PromptTooLong(characters, desk.max_prompt_chars)
-    text = routing_text(messages)
+    asked = asked_text(messages)
+    text = routing_text(asked)
     if not text:
         raise NothingAsked
     routed = await desk.routing.route(body.model, text, caller.home)
@@ -243,7 +245,7 @@ async def open_exchange(desk: Desk, caller: Principal, body: ChatRequest, *, str
         seed=body.seed,
         deadline_at=time.time() + desk.timeout_seconds,
     )
-    return Exchange(desk, caller, routed, request, body.model, streamed, started)
+    return Exchange(desk, caller, routed, request, asked, body.model, streamed, started)
 
 
 def _code(failure: Exception) -> str:

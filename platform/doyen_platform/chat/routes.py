@@ -42,6 +42,7 @@ async def create_chat_completion(
     """
     platform: Platform = request.app.state.platform
     exchange = await open_exchange(platform.desk, caller, body, streamed=bool(body.stream))
+    request.state.decision_id = str(exchange.routed.decision_id)  # for the answer of a request that fails
     if body.stream:
         deltas = exchange.stream()
         # The first step before the status: what fails until here is an HTTP error, not a broken stream.

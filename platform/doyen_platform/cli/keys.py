@@ -18,7 +18,7 @@ app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is, or what for.")],
     scope: Annotated[list[Scope], typer.Option("--scope", help="Repeatable.")] = [Scope.APP],  # noqa: B006
-    tenant: Annotated[str, typer.Option("--tenant")] = "default",
+    tenant: Annotated[str, typer.Option("--tenant", help="'all': every tenant; admin keys only.")] = "default",
     days: Annotated[int | None, typer.Option("--days", min=1, max=3650, help="It expires after so many days.")] = None,
     url: Url = DEFAULT_URL,
     key: ApiKey = None,
@@ -29,7 +29,12 @@ def create(
     Example: doyen keys create shop-frontend --days 90
     """
     expires_at = None if days is None else (dt.datetime.now(dt.UTC) + dt.timedelta(days=days)).isoformat()
-    body = {"name": name, "scopes": [one.value for one in scope], "tenant": tenant, "expires_at": expires_at}
+    body = {
+        "name": name,
+        "scopes": [one.value for one in scope],
+        "tenant": None if tenant == "all" else tenant,
+        "expires_at": expires_at,
+    }
     told = Client(url, key).call("POST", "/admin/keys", body=body)
     print_json(told) if as_json else out.print(told["key"], highlight=False, soft_wrap=True)
 

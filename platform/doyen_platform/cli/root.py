@@ -11,6 +11,8 @@ from doyen_platform.cli import (
     demo,
     experts,
     gate,
+    gates,
+    governance,
     keys,
     migrate,
     questions,
@@ -32,7 +34,14 @@ app.command("ask")(questions.ask)
 app.command("route")(questions.route)
 app.add_typer(experts.app, name="expert")
 app.add_typer(gate.app, name="gate")
+gate.app.command("list")(gates.list_gates)
+gate.app.command("train")(gates.train)
+gate.app.command("promote")(gates.promote)
+gate.app.command("rollback")(gates.rollback)
 app.add_typer(decisions.app, name="decisions")
+app.command("feedback")(governance.feedback)
+app.add_typer(governance.policies, name="policy")
+app.add_typer(governance.tenants, name="tenant")
 app.add_typer(keys.app, name="keys")
 app.command("migrate")(migrate.migrate)
 

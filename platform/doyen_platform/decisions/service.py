@@ -18,6 +18,7 @@ from doyen_platform.experts.service import find_expert
 from doyen_platform.gates.examples import ExampleOrigin, add_examples
 from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.keys.access import Principal
+from doyen_platform.routing.conversation import routing_text
 from doyen_platform.tenants.service import PromptStorage, get_tenant
 from doyen_router.errors import DoyenError, Invalid, NotFound
 from doyen_router.gate.decide import decide
@@ -111,7 +112,7 @@ def give_feedback(
             raise Invalid(f"no expert is called {right!r}", param="expert")
         stores_in_full = get_tenant(session, decision.tenant_id).prompt_storage == PromptStorage.FULL
         if row is not None and decision.prompt and stores_in_full and not is_hash(decision.prompt):
-            labelled = add_examples(session, row, [(decision.prompt, None)], ExampleOrigin.FEEDBACK) == 1
+            labelled = add_examples(session, row, [(routing_text(decision.prompt), None)], ExampleOrigin.FEEDBACK) == 1
     feedback = Feedback(
         decision_id=decision_id,
         tenant_id=decision.tenant_id,

@@ -55,6 +55,9 @@ class DemoInstallation:
             self._child.terminate()
         self._thread.join(timeout=10)
 
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         try:
             self._install()

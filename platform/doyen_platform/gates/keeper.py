@@ -185,6 +185,12 @@ class GateKeeper:
         )
         if row.name in gate.experts:
             gate = remove_expert(gate, row.name)
+        # Another tenant's experts never stand beside this one, so they have no say in how it is scaled.
+        rivals = {
+            other.name
+            for other in list_experts(session)
+            if row.tenant_id is None or other.tenant_id in (None, row.tenant_id)
+        }
         return add_expert(
             gate,
             row.name,
@@ -192,6 +198,7 @@ class GateKeeper:
             description=row.current.description,
             examples=examples,
             passages=self._passages(row, MOST_PASSAGES),
+            rivals=rivals,
         )
 
     def _adopt(self, gate: Gate, *, origin: str) -> None:

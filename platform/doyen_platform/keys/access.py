@@ -71,6 +71,13 @@ class KeyRing:
         with self._lock:
             self._principals = read()
 
+    def bearer(self, authorization: str | None) -> Principal:
+        """The caller of an `Authorization` header. Raises Unauthorized."""
+        scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Unauthorized("no API key was sent: set the header 'Authorization: Bearer <key>'")
+        return self.principal(key.strip())
+
     def principal(self, key: str) -> Principal:
         """Raises Unauthorized for a key that is unknown, revoked or expired."""
         found = self._principals.get(digest(key))
@@ -91,12 +98,10 @@ class RouteAccess:
         self.scope = scope
 
     async def __call__(
-        self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+        self, request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Principal:
-        if credentials is None:
-            raise Unauthorized("no API key was sent: set the header 'Authorization: Bearer <key>'")
         ring: KeyRing = request.app.state.platform.keyring
-        principal = ring.principal(credentials.credentials)
+        principal = ring.bearer(request.headers.get("authorization"))
         if self.scope is not None and not principal.may(self.scope):
             raise ScopeMissing(self.scope)
         return principal

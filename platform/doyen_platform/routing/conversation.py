@@ -15,15 +15,20 @@ STANDS_ALONE_WORDS = 5
 KEPT_CHARS = 2_000  # the encoder reads at most a few hundred tokens
 
 
-def routing_text(messages: Sequence[Message]) -> str:
-    """Empty when no user turn has any text."""
+def asked_text(messages: Sequence[Message]) -> str:
+    """What the user asks, with its context, whole. Empty when no user turn has any text."""
     turns = [text for message in messages if message.role == "user" and (text := message.content.strip())]
     if not turns:
         return ""
     text = turns.pop()
     while turns and len(text.split()) < STANDS_ALONE_WORDS:
         text = f"{turns.pop()}\n{text}"
-    if len(text) > KEPT_CHARS:
-        half = KEPT_CHARS // 2
-        text = f"{text[:half]}\n{text[-half:]}"
     return text
+
+
+def routing_text(asked: str) -> str:
+    """As much of it as the gate reads."""
+    if len(asked) > KEPT_CHARS:
+        half = KEPT_CHARS // 2
+        return f"{asked[:half]}\n{asked[-half:]}"
+    return asked

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from doyen_experts.contract import Message
 from doyen_platform.composition import Platform
 from doyen_platform.keys.access import App
-from doyen_platform.routing.conversation import routing_text
+from doyen_platform.routing.conversation import asked_text, routing_text
 from doyen_platform.routing.schemas import AdjustmentView, ChosenView, ExplainRequest, Explanation, PolicyUsed
 from doyen_platform.web.reference import OPENAI_ERRORS
 from doyen_router.errors import Invalid
@@ -23,7 +23,7 @@ async def explain(request: Request, body: ExplainRequest, caller: App) -> Explan
     if (body.input is None) == (body.messages is None):
         raise Invalid("send either 'input' or 'messages'", param="input")
     messages = [Message("user", body.input)] if body.input is not None else [m.message() for m in body.messages or []]
-    text = routing_text(messages)
+    text = routing_text(asked_text(messages))
     if not text:
         raise Invalid("there is no text to route", param="input" if body.input is not None else "messages")
     routed = await platform.desk.routing.route(body.model, text, caller.home)

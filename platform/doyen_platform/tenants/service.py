@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from doyen_platform.audit.service import note
 from doyen_platform.keys.access import Principal
 from doyen_platform.tenants.models import DEFAULT_TENANT, Tenant
-from doyen_router.errors import Conflict, Forbidden, NotFound
+from doyen_router.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class PromptStorage(StrEnum):
@@ -56,6 +56,8 @@ def create_tenant(
 ) -> Tenant:
     if caller.tenant is not None:
         raise NotThePlatformsAdmin
+    if tenant == "all":
+        raise Invalid("the name 'all' is reserved", param="id")
     if session.get(Tenant, tenant) is not None:
         raise TenantExists(tenant)
     row = Tenant(id=tenant, title=title, prompt_storage=prompt_storage)

@@ -79,6 +79,9 @@ def answer_error(
     retry_after_seconds: float | None = None,
 ) -> JSONResponse:
     headers = {}
+    decision_id = request.scope.get("state", {}).get("decision_id")
+    if decision_id is not None:
+        headers["x-doyen-decision-id"] = decision_id
     if retry_after_seconds is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_seconds)))
     if status == 401:

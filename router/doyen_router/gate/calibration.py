@@ -15,6 +15,7 @@ from doyen_router.gate.card import ReliabilityBin
 Floats = npt.NDArray[np.floating]
 Indexes = npt.NDArray[np.intp]
 
+PRIOR_DEVIATION = 0.7  # of the temperature's natural logarithm
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -30,12 +31,18 @@ def negative_log_likelihood(logits_NE: Floats, labels_N: Indexes, temperature: f
     return float(-np.log(np.maximum(shares_N, 1e-12)).mean())
 
 
-def fitted_temperature(logits_NE: Floats, labels_N: Indexes) -> float:
-    """The temperature in [0.05, 20] with the least negative log likelihood, by golden section on its logarithm."""
+def fitted_temperature(logits_NE: Floats, labels_N: Indexes, *, prior_deviation: float = PRIOR_DEVIATION) -> float:
+    """The temperature in [0.05, 20] with the least negative log likelihood, by golden section on its logarithm.
+
+    A weak prior at 1 (log-normal) counts as much as a few texts: without it, some texts that are all told apart would
+    call for a temperature near zero, and every later answer would look certain. Comparing ways of training needs no
+    prior: `prior_deviation=math.inf`.
+    """
     low, high = math.log(0.05), math.log(20.0)
 
     def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(logits_NE, labels_N, math.exp(log_temperature))
+        prior = (log_temperature / prior_deviation) ** 2 / 2
+        return negative_log_likelihood(logits_NE, labels_N, math.exp(log_temperature)) + prior / len(labels_N)
 
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     loss_left, loss_right = loss(left), loss(right)

@@ -133,6 +133,15 @@ def with_expert(
     )
 
 
+def with_expert_of(gate: Gate, other: Gate, name: str) -> Gate:
+    """This gate with the rows that the other one has for the expert, who must be new here."""
+    index = other.index(name)
+    rows_R = np.repeat(np.arange(len(other.experts)), other.row_counts) == index
+    references_S = other.reference_experts() == index
+    rows = (other.weights_RD[rows_R], other.bias_R[rows_R], other.prototypes_RD[rows_R])
+    return with_expert(gate, name, other.card.experts[name], rows, other.references_SD[references_S])
+
+
 def remove_expert(gate: Gate, name: str) -> Gate:
     """Drops the expert's rows and references. The logits of the others stay bit-identical."""
     index = gate.index(name)

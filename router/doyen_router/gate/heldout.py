@@ -5,6 +5,7 @@ Legend: N held-out texts, S texts trained on, E experts, O outside texts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,7 +114,9 @@ def held_out_scores(
         kept, held_ND, held_labels = folds[0]
         trial = _fold_gate(examples, vectors_ND, kept, fineness, seed, tolerance=1e-3)
         logits_NE = scores(trial, held_ND)[0]
-        loss = negative_log_likelihood(logits_NE, held_labels, fitted_temperature(logits_NE, held_labels))
+        loss = negative_log_likelihood(
+            logits_NE, held_labels, fitted_temperature(logits_NE, held_labels, prior_deviation=math.inf)
+        )
         trials.append((loss * (1.0 if step == 0 else 1.0 + CLEARLY), fineness))
     fineness = min(trials)[1] if trials else candidates[0]
 

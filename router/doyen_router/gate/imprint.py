@@ -6,7 +6,7 @@ R rows of the newcomer, S reference vectors of the gate, D dimensions, E experts
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,7 +18,7 @@ from doyen_router.errors import Conflict, Invalid
 from doyen_router.gate.artifact import GateForAnotherEncoder
 from doyen_router.gate.card import ExpertFacts
 from doyen_router.gate.clusters import spherical_clusters, unit
-from doyen_router.gate.gate import Gate, with_expert
+from doyen_router.gate.gate import Gate, remove_expert, with_expert, with_expert_of
 from doyen_router.gate.inside import Doubles, energies
 
 EXAMPLE_ROWS = 64
@@ -59,11 +59,13 @@ def add_expert(
     description: str = "",
     examples: Sequence[str] = (),
     passages: Sequence[str] | Vector = (),
+    rivals: Collection[str] | None = None,
 ) -> tuple[Gate, list[Confusion]]:
     """The gate with the newcomer, and the confusion with each neighbour, greatest first.
 
     `passages` are texts, or their vectors (P, D) from the same encoder. Examples weigh most; without any, description
-    and passages stand for them.
+    and passages stand for them. `rivals` are the experts that the newcomer will be chosen among, all of them when None:
+    it is scaled and measured against no others.
     """
     if encoder.identity != gate.card.encoder_identity:
         raise GateForAnotherEncoder(gate.card.encoder_identity, encoder.identity)
@@ -76,7 +78,12 @@ def add_expert(
         passages_PD = np.concatenate([encoder.encode([description]), passages_PD])
     if len(examples_ND) + len(passages_PD) == 0:
         raise NothingToImprint(name)
-    return imprinted(gate, name, examples_ND, passages_PD)
+    among = gate
+    for other in gate.experts:
+        if rivals is not None and other not in rivals:
+            among = remove_expert(among, other)
+    newcomer, confusions = imprinted(among, name, examples_ND, passages_PD)
+    return (newcomer if among is gate else with_expert_of(gate, newcomer, name)), confusions
 
 
 def imprinted(gate: Gate, name: str, examples_ND: Vector, passages_PD: Vector) -> tuple[Gate, list[Confusion]]:

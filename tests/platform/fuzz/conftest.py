@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from tests.conftest import POSTGRES, make_settings, serving, unavailable
-from tests.platform.fuzz.ground import Ground
+from tests.platform.fuzz.ground import Ground, Surprises
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,19 @@ def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 "/v1/chat/completions", json={"model": echo, "messages": [{"role": "user", "content": "Hello there"}]}
             )
         assert asked.status_code == 200, asked.text
-        yield Ground(server, expert, echo, asked.headers["x-doyen-decision-id"], server.tenant("full"))
+        surprises = Surprises()
+        logging.getLogger().addHandler(surprises)
+        stack.callback(logging.getLogger().removeHandler, surprises)
+        decision, tenant = asked.headers["x-doyen-decision-id"], server.tenant("full")
+        yield Ground(server, expert, echo, decision, tenant, surprises)
+
+
+@pytest.fixture(autouse=True)
+def no_surprises(ground: Ground) -> Iterator[None]:
+    """What fails in the background answers nobody, but logs."""
+    ground.surprises.found.clear()
+    yield
+    assert not ground.surprises.found
 
 
 @contextlib.contextmanager

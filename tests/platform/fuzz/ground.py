@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -16,12 +17,14 @@ from tests.conftest import ADMIN_KEY
 from doyen_platform.database.tables import metadata
 from doyen_platform.gates.examples import ExampleOrigin
 from doyen_platform.gates.models import ExampleRow
+from doyen_router.errors import DoyenError
 
 if TYPE_CHECKING:
     from tests.conftest import Server
 
 LONG_FORM = os.environ.get("DOYEN_FUZZ") == "long"
 MOST_SECONDS = 5.0
+DATABASES = ["sqlite", "postgres"]  # for tests whose input reaches one: indirect parameters of `ground`
 # Only what documents make in the background is left out.
 KEPT = ("tenants", "keys", "experts", "expert_versions", "documents", "policies", "feedback")
 
@@ -38,6 +41,19 @@ class Answered:
         return json.loads(self.body, parse_constant=_no_json)
 
 
+class Surprises(logging.Handler):
+    """Failures that only the log tells of: a document that fails while it is indexed still gets its 201."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, DoyenError):
+            self.found.append(f"{record.getMessage()}: {error!r}")
+
+
 @dataclass(frozen=True)
 class Ground:
     """`expert` keeps documents, `echo` answers with the question; `decision` is one that was recorded.
@@ -50,6 +66,7 @@ class Ground:
     echo: str
     decision: str
     tenant: str
+    surprises: Surprises
 
     def send(
         self,

@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import make_settings
-from tests.platform.fuzz.ground import LONG_FORM, Ground, check_answer
+from tests.platform.fuzz.ground import DATABASES, LONG_FORM, Ground, check_answer
 
 from doyen_platform.app import create_app
 
@@ -54,6 +54,7 @@ def fill(path: str, name: str) -> str:
     return "/".join(parts)
 
 
+@pytest.mark.parametrize("ground", DATABASES, indirect=True, scope="session")
 @pytest.mark.parametrize(("method", "path"), NAMED)
 def test_no_name_in_a_path_breaks_a_route(ground: Ground, method: str, path: str) -> None:
     before = ground.rows()
@@ -64,6 +65,7 @@ def test_no_name_in_a_path_breaks_a_route(ground: Ground, method: str, path: str
     assert ground.rows() | {"policies": 0} == before | {"policies": 0}
 
 
+@pytest.mark.parametrize("ground", DATABASES, indirect=True, scope="session")
 @pytest.mark.parametrize("path", LISTS)
 def test_no_query_breaks_a_route(ground: Ground, path: str) -> None:
     filled = path.format_map(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -71,6 +72,16 @@ WORDS = st.sampled_from(
         ),
     ]
 )
+UNSTORABLE: list[Json] = [
+    "a\x00b",
+    "\ud800",
+    {"a": "\x00"},
+    {"\ud800": 1},
+    10**40,
+    float("nan"),
+    "@@1e400@@",
+    "@@[1000@@",
+]
 LONG = st.builds(
     lambda word, size: (word * size)[:size], st.sampled_from("x \n#é\x01\u2028"), st.sampled_from([10_000, 100_000])
 )
@@ -141,6 +152,16 @@ def places(value: Json) -> list[tuple[str | int, ...]]:
     for key, part in parts:
         found += [(key, *path) for path in places(part)]
     return found
+
+
+def with_value(body: Json, place: Sequence[str | int], value: Json) -> Json:
+    """A copy with this value at that place."""
+    changed = copy.deepcopy(body)
+    holder = changed
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = value
+    return changed
 
 
 def alike(value: Json) -> st.SearchStrategy[Json]:
