@@ -18,7 +18,15 @@ Run = Callable[..., Result]
 COMMANDS = [
     *([], ["up"], ["demo"], ["ask"], ["route"], ["migrate"], ["expert"], ["gate"], ["decisions"], ["keys"]),
     *([["expert", one] for one in ("add", "list", "show", "pause", "resume", "remove", "documents")]),
-    *([["gate", one] for one in ("fit", "evaluate", "add", "decide")]),
+    *(
+        [
+            ["gate", one]
+            for one in ("fit", "evaluate", "add", "remove", "decide", "list", "train", "promote", "rollback")
+        ]
+    ),
+    *([["tenant", one] for one in ("create", "change", "list")]),
+    *([["policy", one] for one in ("put", "list", "remove")]),
+    ["feedback"],
     *([["decisions", one] for one in ("list", "show", "replay")]),
     *([["keys", one] for one in ("create", "list", "revoke")]),
 ]
@@ -148,3 +156,30 @@ def test_ids_and_models_that_are_not_there(run: Run) -> None:
         result = run(*words)
         assert result.exit_code in (1, 2), words
         assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_policies_tenants_and_feedback(run: Run, domains: Domains) -> None:
+    policy, tenant = unique("p"), unique("t")
+    assert told(run("policy", "put", policy, '{"top_k": 2, "combination": "all"}', "--json"))["top_k"] == 2
+    assert policy in run("policy", "list").stdout
+    answer = told(run("ask", ASKED["cooking"], "--model", f"auto:{policy}", "--json", key=domains.app))
+    assert len(answer["routing"]["experts"]) == 2
+    assert told(run("policy", "remove", policy, "--json")) == {"removed": policy}
+    assert run("ask", "x", "--model", f"auto:{policy}").exit_code != 0
+    assert run("policy", "put", policy, "{").exit_code == 2
+
+    assert told(run("tenant", "create", tenant, "--prompts", "full", "--json"))["prompt_storage"] == "full"
+    assert told(run("tenant", "change", tenant, "--prompts", "nothing", "--json"))["prompt_storage"] == "nothing"
+    assert tenant in run("tenant", "list").stdout
+
+    decision = answer["routing"]["decision_id"]
+    noted = told(run("feedback", decision, "right", "--json", key=domains.app))
+    assert noted["verdict"] == "right"
+
+
+def test_gates_of_a_running_platform(run: Run, domains: Domains) -> None:
+    listed = told(run("gate", "list", "--limit", "5", "--json"))["data"]
+    active = next(row for row in listed if row["state"] == "active")
+    assert active["version"][:16] in run("gate", "list").stdout
+    assert told(run("gate", "promote", active["version"], "--json"))["version"] == active["version"]
+    assert run("gate", "promote", "0" * 12).exit_code == 1
