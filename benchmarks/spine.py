@@ -7,6 +7,7 @@ same texts, runs interleaved with the requests, so that both see the same machin
 from __future__ import annotations
 
 import argparse
+import http.client
 import itertools
 import json
 import os
@@ -118,24 +119,35 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     return {"p50_ms": round(cuts[49] * 1e3, 3), "p99_ms": round(cuts[98] * 1e3, 3)}
 
 
-def ask(http: httpx2.Client, text: str) -> None:
-    answer = http.post("/v1/chat/completions", json={"model": "auto", "messages": [{"role": "user", "content": text}]})
-    answer.raise_for_status()
-    if answer.headers["x-doyen-expert"] != "echo":
-        raise RuntimeError(f"the request went to {answer.headers['x-doyen-expert']}")
+class Caller:
+    """One kept connection with the standard library's client: a richer one would be measured along."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+
+    def __call__(self, text: str) -> str:
+        """Returns the decision's id."""
+        body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text}]})
+        self._connection.request("POST", "/v1/chat/completions", body, self._headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status != 200 or answer.headers["x-doyen-expert"] != "echo":
+            raise RuntimeError(f"{answer.status} from {answer.headers['x-doyen-expert']}: {content[:200]!r}")
+        return str(answer.headers["x-doyen-decision-id"])
 
 
 def routed(platform: Platform, count: int) -> dict[str, Any]:
     """One caller; the bare encoder and the routed request take turns."""
-    bare = BareEncoder()
+    bare, ask = BareEncoder(), Caller(platform.port)
     numbers = itertools.count()
     for _ in range(20):
         bare(question(next(numbers)))
-        ask(platform.http, question(next(numbers)))
+        ask(question(next(numbers)))
     encoder_seconds: list[float] = []
     request_seconds: list[float] = []
     for _ in range(count):
-        for seconds, work in ((encoder_seconds, bare), (request_seconds, lambda text: ask(platform.http, text))):
+        for seconds, work in ((encoder_seconds, bare), (request_seconds, ask)):
             text = question(next(numbers))
             started = time.perf_counter()
             work(text)
@@ -156,14 +168,11 @@ def recorded(platform: Platform, callers: int, each: int) -> dict[str, Any]:
     lock = threading.Lock()
 
     def call(caller: int) -> None:
-        with httpx2.Client(base_url=platform.url, headers=platform.http.headers, timeout=60) as http:
-            for number in range(each):
-                text = question(1_000_000 + caller * each + number)
-                body = {"model": "auto", "messages": [{"role": "user", "content": text}]}
-                answer = http.post("/v1/chat/completions", json=body)
-                answer.raise_for_status()
-                with lock:
-                    answered.append(answer.headers["x-doyen-decision-id"])
+        ask = Caller(platform.port)
+        for number in range(each):
+            decision_id = ask(question(1_000_000 + caller * each + number))
+            with lock:
+                answered.append(decision_id)
 
     threads = [threading.Thread(target=call, args=(caller,)) for caller in range(callers)]
     started = time.perf_counter()

@@ -6,6 +6,7 @@ A plugin is loaded when it is asked for; one that is broken is reported by its n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -47,7 +48,9 @@ class ConfigInvalid(Invalid):
         self.fields = fields
 
 
+@lru_cache(1)
 def _entries() -> dict[str, EntryPoint]:
+    """Read once: what is installed later is there at the next start."""
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: not entry.value.startswith("doyen_experts.")):
         found.setdefault(entry.name, entry)  # Doyen's own first: a plugin cannot take a built-in's name

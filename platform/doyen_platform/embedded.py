@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from doyen_experts.contract import Resources
 from doyen_experts.registry import kinds
 from doyen_experts.store.generation import write_generation
 from doyen_platform.chat.exchange import Desk
 from doyen_platform.composition import Platform
-from doyen_platform.database.migrations import is_current, upgrade
 from doyen_platform.database.table import utc_now
 from doyen_platform.database.transactions import Database
 from doyen_platform.decisions.context import Contexts
@@ -50,14 +50,19 @@ def open_embedded(settings: Settings) -> Platform:
     """Opens all that was there before, and begins in the background what was not finished. Blocks for a second."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database())
-    if not is_current(database):
-        upgrade(database)
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load_encoder, settings.encoder, threads=settings.encoder_threads)
+        # Imported meanwhile, for a quick start: Alembic takes as long to import as the encoder to load.
+        from doyen_platform.database.migrations import is_current, upgrade
+
+        if not is_current(database):
+            upgrade(database)
+        encoder = loading.result()
     given = settings.admin_key.get_secret_value() if settings.admin_key else None
     with database.write() as session:
         ensure_default_tenant(session)
         first_run_key = ensure_admin_key(session, given)
 
-    encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
     batched = BatchedEncoder(encoder)
     host = ExpertHost(
         Resources(encoder, lambda reference: _secret(settings, reference), settings.allow_private_addresses)

@@ -36,6 +36,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     }
     entries = [EntryPoint(name, value, registry.GROUP) for name, value in (BUILT_IN | plugins).items()]
     entries.insert(0, EntryPoint("echo", "a_plugin_of_a_test:Fine", registry.GROUP))
+    monkeypatch.setattr(registry, "_entries", registry._entries.__wrapped__)
     monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints(entries).select(group=group))
 
 
