@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from doyen_platform.analytics.routes import router as analytics
 from doyen_platform.catalog.routes import router as catalog
 from doyen_platform.chat.routes import router as chat
+from doyen_platform.composition import Platform
 from doyen_platform.decisions.routes import admin_router as replay
 from doyen_platform.decisions.routes import router as decisions
 from doyen_platform.embeddings.routes import router as embeddings
@@ -37,16 +38,19 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The platform opens when the application starts, and closes when it stops."""
+def create_app(settings: Settings | None = None, *, platform: Platform | None = None) -> FastAPI:
+    """A platform that is not given opens when the application starts; it closes when the application stops."""
     settings = settings or load_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Only here: an API process that hosts no experts must not load what experts need.
-        from doyen_platform.embedded import open_embedded
+        if platform is None:
+            # Only here: an API process that hosts no experts must not load what experts need.
+            from doyen_platform.embedded import open_embedded
 
-        app.state.platform = await run_in_threadpool(open_embedded, settings)
+            app.state.platform = await run_in_threadpool(open_embedded, settings)
+        else:
+            app.state.platform = platform
         yield
         await app.state.platform.close()
 

@@ -11,6 +11,7 @@ from doyen_experts.registry import kinds
 from doyen_experts.store.generation import write_generation
 from doyen_platform.chat.exchange import Desk
 from doyen_platform.composition import Platform
+from doyen_platform.data_directory import DataDirectory
 from doyen_platform.database.table import utc_now
 from doyen_platform.database.transactions import Database
 from doyen_platform.decisions.context import Contexts
@@ -47,9 +48,14 @@ class SecretMissing(Invalid):
 
 
 def open_embedded(settings: Settings) -> Platform:
-    """Opens all that was there before, and begins in the background what was not finished. Blocks for a second."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """Opens all that was there before, and begins in the background what was not finished. Blocks for a second.
+
+    Raises Conflict when another process has the directory, Unavailable when the database cannot be reached, Invalid for
+    settings that cannot be used.
+    """
+    directory = DataDirectory(settings.data_dir)
     database = Database(settings.database())
+    database.ping()
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load_encoder, settings.encoder, threads=settings.encoder_threads)
         # Imported meanwhile, for a quick start: Alembic takes as long to import as the encoder to load.
@@ -105,7 +111,7 @@ def open_embedded(settings: Settings) -> Platform:
         ),
         first_run_key=first_run_key,
         started_at=utc_now(),
-        closes_last=(batched, host),
+        closes_last=(batched, host, directory),
     )
     platform.refresh_keys()
     tenants.refresh()

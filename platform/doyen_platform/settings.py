@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from doyen_router.errors import Invalid
+
+
+class SettingsInvalid(Invalid):
+    """Names the variables and what is wrong with them, never their values: one may be a password."""
+
+    def __init__(self, error: ValidationError) -> None:
+        wrong = [f"DOYEN_{part['loc'][0]}".upper() + f": {part['msg']}" for part in error.errors(include_input=False)]
+        super().__init__("settings that cannot be used: " + "; ".join(wrong))
 
 
 class Settings(BaseSettings):
@@ -47,4 +57,7 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment; `overrides` (the command line's) win."""
     secrets_dir = Path(os.environ.get("DOYEN_SECRETS_DIR", "/run/secrets"))
-    return Settings(_secrets_dir=secrets_dir if secrets_dir.is_dir() else None, **overrides)  # type: ignore[arg-type]  # pydantic-settings types neither
+    try:
+        return Settings(_secrets_dir=secrets_dir if secrets_dir.is_dir() else None, **overrides)  # type: ignore[arg-type]  # pydantic-settings types neither
+    except ValidationError as error:
+        raise SettingsInvalid(error) from None

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 from tests.conftest import ADMIN_KEY, make_settings, serving, until
 from tests.platform.conftest import ASKED, DOMAINS, OUTSIDE, Domains, Json, register
 
@@ -111,3 +112,33 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
     assert done.stderr.strip().splitlines() == [
         f"doyen: cannot listen on 127.0.0.1:{port}: Address already in use; choose another with --port"
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"DOYEN_PORT": "abc"}, "DOYEN_PORT"),
+        ({"DOYEN_DATABASE_URL": "nonsense:hunter2"}, "DOYEN_DATABASE_URL"),
+        ({"DOYEN_DATABASE_URL": "postgresql+psycopg://doyen:hunter2@127.0.0.1:1/doyen"}, "cannot be reached"),
+        ({"DOYEN_ENCODER": "/no/such/folder"}, "/no/such/folder"),
+    ],
+)
+def test_what_cannot_start_says_why_in_one_line(tmp_path: Path, given: dict[str, str], word: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DOYEN_")}
+    command = [sys.executable, "-m", "doyen_platform.cli", "up", "--data", str(tmp_path / "data")]
+    command += [] if "DOYEN_PORT" in given else ["--port", "0"]
+    done = subprocess.run(
+        command, env=clean | given, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("doyen: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert word in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_one_directory_has_one_platform(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path / "data")
+    with serving(settings), up(tmp_path / "data") as (_, process, shown):
+        assert process.wait(timeout=60) != 0
+        assert "another platform is using" in shown.read_text()

@@ -52,6 +52,8 @@ def main() -> None:
         app()
     except DoyenError as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

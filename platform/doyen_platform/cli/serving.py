@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from doyen_platform.app import create_app
 from doyen_platform.cli.output import progress
 from doyen_platform.demo.installation import DemoInstallation
+from doyen_platform.embedded import open_embedded
 from doyen_platform.logs import configure_logs
 from doyen_platform.settings import Settings
 
@@ -44,8 +45,13 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings, listening: socket.socket, *, demo: bool, announce: Announce) -> bool:
-    """Until it is stopped. `announce` gets the key that a first run made. False when it never came up."""
+    """Until it is stopped. `announce` gets the key that a first run made. False when it never came up.
+
+    Raises what `open_embedded` raises.
+    """
     configure_logs(settings.log_level)
-    server = Server(create_app(settings), demo=demo, announce=announce)
+    # Opened before the server: what goes wrong is told in one line, not in a traceback of the server's.
+    platform = open_embedded(settings)
+    server = Server(create_app(settings, platform=platform), demo=demo, announce=announce)
     server.run(sockets=[listening])
     return server.started

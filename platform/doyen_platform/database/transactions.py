@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from doyen_router.errors import Unavailable
+from doyen_router.errors import Invalid, Unavailable
 
 BUSY_TIMEOUT_MS = 5_000
 DETAILS = re.compile(r"\n(?:DETAIL|CONTEXT):.*", re.DOTALL)
@@ -28,6 +28,16 @@ class DatabaseUnavailable(Unavailable):
         super().__init__("the database cannot be reached at the moment", retry_after_seconds=2.0)
 
 
+class DatabaseUrlInvalid(Invalid):
+    """Never repeats the URL: it may hold a password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DOYEN_DATABASE_URL is no URL of a database that can be used: write "
+            "postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME or sqlite+pysqlite:////PATH"
+        )
+
+
 class Database:
     """Hands out one transaction at a time. `write` takes SQLite's write lock at its start, so that what was read
     is still true when it writes (a deferred transaction loses updates); `read` never waits for a writer.
@@ -35,7 +45,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.is_sqlite = _backend(url) == "sqlite"
         if self.is_sqlite:
             path = make_url(url).database
             if path:
@@ -123,3 +133,13 @@ def _sqlite_engine(url: str, *, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _backend(url: str) -> str:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseUrlInvalid from None
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"):
+        raise DatabaseUrlInvalid
+    return parsed.get_backend_name()
