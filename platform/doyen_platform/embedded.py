@@ -37,6 +37,8 @@ from doyen_workers.inprocess import InProcessDispatcher
 
 log = logging.getLogger(__name__)
 
+ACTIVATIONS_AT_ONCE = 16
+
 
 class SecretMissing(Invalid):
     def __init__(self, reference: str) -> None:
@@ -74,7 +76,8 @@ def open_embedded(settings: Settings) -> Platform:
         Resources(encoder, lambda reference: _secret(settings, reference), settings.allow_private_addresses)
     )
     dispatcher = InProcessDispatcher(host, max_waiting=settings.queue_length)
-    indexer = Indexer(database, encoder, settings.data_dir / "stores", write_generation)
+    stores = settings.data_dir / "stores"
+    indexer = Indexer(database, encoder, stores, write_generation, large_at_once=settings.indexing_threads)
     gates = settings.data_dir / "gates"
     keeper = GateKeeper(database, encoder, gates, lambda row, most: indexer.vectors(row.id, most=most))
     experts = LiveExperts(database, frozenset(name for name, kind in kinds().items() if kind.uses_store))
@@ -94,7 +97,7 @@ def open_embedded(settings: Settings) -> Platform:
         experts=experts,
         keeper=keeper,
         training=GateTraining(database, keeper, gates, encoder=settings.encoder),
-        activator=Activator(database, experts, keeper, host, indexer, threads=settings.indexing_threads + 2),
+        activator=Activator(database, experts, keeper, host, indexer, threads=ACTIVATIONS_AT_ONCE),
         dispatcher=dispatcher,
         recorder=recorder,
         metrics=metrics,

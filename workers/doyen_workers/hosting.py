@@ -69,6 +69,12 @@ class ExpertHost:
         if previous is not None:
             self._retire(previous)
 
+    def version_of(self, name: str) -> int | None:
+        """The version that is open here; None when the expert is not."""
+        with self._lock:
+            hosted = self._hosted.get(name)
+            return None if hosted is None else hosted.spec.version
+
     def drop(self, name: str) -> None:
         with self._lock:
             hosted = self._hosted.pop(name, None)

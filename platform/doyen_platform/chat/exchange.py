@@ -76,8 +76,12 @@ class Exchange:
     answers: list[Answer] = field(default_factory=list)
     expert_ms: float = 0.0
 
+    answered_by: str | None = None
+
     @property
     def model(self) -> str:
+        if self.answered_by is not None:
+            return self.answered_by
         return self.routed.choice.chosen[0].expert if self.routed.choice.chosen else AUTO
 
     @property
@@ -101,7 +105,8 @@ class Exchange:
             if not answers:
                 raise failures[0]
             self.answers = [answer for _, _, answer in answers]
-            return combine(answers, self.routed.policy.combination)
+            self.answered_by, answer = combine(answers, self.routed.policy.combination)
+            return self.answered_by, answer
 
     async def stream(self) -> AsyncGenerator[Delta]:
         """Token by token from one expert; from several, the combined answer in one piece."""
@@ -116,10 +121,10 @@ class Exchange:
             with self._executing(chosen[0].expert, chosen[0].weight) as answers:
                 async with contextlib.aclosing(stream) as deltas:
                     async for delta in deltas:
+                        self.expert_ms = (time.perf_counter() - started) * 1e3
                         if delta.answer is not None:
                             answers.append(delta.answer)
                             self.answers.append(delta.answer)
-                            self.expert_ms = (time.perf_counter() - started) * 1e3
                         yield delta
 
     async def _ask(self, expert: str, weight: float) -> tuple[str, float, Answer]:

@@ -57,6 +57,7 @@ def _listen(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        listening.listen(2048)  # now: two that only bind would both believe to have the port
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port", code=1)
     return listening

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from doyen_platform.audit.models import AuditRow
 from doyen_platform.composition import Platform
 from doyen_platform.experts.activation import Activated
 from doyen_platform.experts.schemas import ExpertCreate
@@ -88,7 +89,8 @@ class DemoInstallation:
 
     def _create(self, payload: ExpertCreate) -> bool:
         with self._platform.database.write() as session:
-            if find_expert(session, payload.name) is not None:
+            removed = select(func.count()).where(AuditRow.action == "expert.remove", AuditRow.subject == payload.name)
+            if find_expert(session, payload.name) is not None or session.scalar(removed):
                 return False
             create_expert(session, None, payload)
         return True

@@ -17,6 +17,7 @@ from doyen_router.errors import Invalid
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+MOST_CHARACTERS = 1_000_000  # together: one call must not hold the encoder for minutes
 NAMES = ("auto", "doyen-encoder")
 Input = Annotated[str, Field(min_length=1, max_length=200_000)]
 
@@ -66,6 +67,8 @@ async def create_embedding(request: Request, body: EmbeddingRequest, caller: App
     if body.dimensions not in (None, encoder.dimensions):
         raise Invalid(f"this encoder has {encoder.dimensions} dimensions and cannot shorten them", param="dimensions")
     texts = [body.input] if isinstance(body.input, str) else body.input
+    if sum(map(len, texts)) > MOST_CHARACTERS:
+        raise Invalid(f"the inputs have more than {MOST_CHARACTERS:,} characters together", param="input")
 
     def work() -> tuple[list[Any], list[int]]:  # Any: a list of floats, or base64
         vectors_ND = encoder.encode(texts)

@@ -5,11 +5,14 @@ Each step is repeatable, so that after a kill the same call finishes what was be
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import uuid
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,8 @@ from doyen_router.gate.imprint import Confusion
 from doyen_workers.hosting import ExpertHost
 
 log = logging.getLogger(__name__)
+
+MOST_WAITING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Activator:
         self._indexer = indexer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="activation")
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._closing = threading.Event()
 
     def open_all(self) -> None:
@@ -65,6 +71,7 @@ class Activator:
         with self._database.read() as session:
             rows = list_experts(session)
             unfinished = experts_with_queued_documents(session)
+        self._indexer.sweep({row.id for row in rows})
         for row in rows:
             # Opened first even when there is more to do: what served before serves meanwhile.
             is_open = row.state != ExpertState.LOADING and self._open_as_it_was(row)
@@ -77,6 +84,27 @@ class Activator:
         """Brings this expert to what the registry says, in the background. None when it exists no more."""
         return self._pool.submit(self._activate, name)
 
+    def wait(self, name: str, seconds: float) -> Activated | None:
+        """Brings it up and waits for it; None when it takes longer, and goes on in the background.
+
+        Only so many may wait at once: each holds one of the threads that all routes share.
+        """
+        future = self.submit(name)
+        if not self._waiting.acquire(blocking=False):
+            return None
+        try:
+            return future.result(timeout=seconds)
+        except FutureTimeout:
+            return None
+        finally:
+            self._waiting.release()
+
+    @contextlib.contextmanager
+    def between(self, name: str) -> Iterator[None]:
+        """The block runs between two activations of this expert, never during one."""
+        with self._locks[name]:
+            yield
+
     def show(self) -> None:
         """Makes a change of state or tenancy visible to requests."""
         self._live.refresh()
@@ -85,9 +113,12 @@ class Activator:
         """After the expert's rows are gone: out of sight first, then out of the gate, the host and the disk."""
         with self._locks[name]:
             self._live.refresh()
+            self._indexer.forget(expert_id)
+            with self._database.read() as session:
+                if find_expert(session, name) is not None:
+                    return  # another has taken the name meanwhile
             self._keeper.drop(name)
             self._host.drop(name)
-            self._indexer.forget(expert_id)
 
     def close(self) -> None:
         self._closing.set()
@@ -116,12 +147,23 @@ class Activator:
                     return None
                 log.warning("expert %s could not be activated", name, exc_info=error)
                 reason = str(error) if isinstance(error, DoyenError) else f"{type(error).__name__}: {error}"
-                with self._database.write() as session:
-                    row = find_expert(session, name)
-                    if row is not None:
-                        set_state(session, None, row, ExpertState.FAILED, reason)
-                self._live.refresh()
-                return Activated(ExpertState.FAILED, [])
+                return self._failed(name, reason)
+
+    def _failed(self, name: str, reason: str) -> Activated:
+        """Out of service, unless an older version is open: then that one goes on serving."""
+        state = ExpertState.FAILED
+        with self._database.write() as session:
+            row = find_expert(session, name)
+            if row is not None:
+                serving = self._host.version_of(name)
+                if row.state == ExpertState.PAUSED:
+                    state = ExpertState.PAUSED
+                elif row.state == ExpertState.ACTIVE and serving is not None and serving < row.version:
+                    reason = f"version {row.version} was refused: {reason}"
+                    row.version, state = serving, ExpertState.ACTIVE
+                set_state(session, None, row, state, reason)
+        self._live.refresh()
+        return Activated(state, [])
 
     def _bring_up(self, name: str) -> Activated | None:
         with self._database.read() as session:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response, status
@@ -38,10 +37,7 @@ WaitSeconds = Annotated[float, Query(ge=0, le=60, description="how long to wait 
 
 def wait_for(platform: Platform, name: str, seconds: float) -> Activated | None:
     """None when it takes longer; it goes on in the background."""
-    try:
-        return platform.activator.submit(name).result(timeout=seconds)
-    except FutureTimeout:
-        return None
+    return platform.activator.wait(name, seconds)
 
 
 @router.post("", operation_id="registerExpert", status_code=status.HTTP_201_CREATED, responses=problems(404, 409))

@@ -47,6 +47,15 @@ class VersionChanged(Conflict):
         super().__init__(f"expert {name!r} is at version {current}, not {expected}: read it again before changing it")
 
 
+class SecretsForbidden(Forbidden):
+    """A secret belongs to the platform: an expert that may name its own URL could send it anywhere."""
+
+    code = "secrets_forbidden"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"only a platform admin may let an expert use a secret (config.{field})")
+
+
 class SharedExpert(Forbidden):
     def __init__(self, name: str) -> None:
         super().__init__(f"expert {name!r} is shared by all tenants: only a platform admin may change it")
@@ -67,6 +76,7 @@ def create_expert(session: Session, caller: Principal | None, body: ExpertCreate
         get_tenant(session, tenant)
     kind = find_kind(body.kind)
     config = validate_config(body.kind, body.config).model_dump(mode="json")
+    _check_secrets(caller, config, before={})
     if body.documents and not kind.uses_store:
         raise Invalid(f"experts of kind {body.kind!r} keep no documents", param="documents")
     if session.scalar(select(ExpertRow.id).where(ExpertRow.name == body.name)) is not None:
@@ -120,16 +130,17 @@ def change_expert(
     config: Mapping[str, Any] = current.config  # Any: the kind's own
     if body.config is not None:
         config = validate_config(current.kind, body.config).model_dump(mode="json")
+        _check_secrets(caller, config, before=current.config)
     row.versions.append(
         ExpertVersion(
-            version=row.version + 1,
+            version=(number := max(version.version for version in row.versions) + 1),
             kind=current.kind,
             title=body.title or current.title,
             description=body.description or current.description,
             config=dict(config),
         )
     )
-    row.version += 1
+    row.version = number
     if body.generalist is not None:
         row.is_generalist = body.generalist
     if row.state == ExpertState.FAILED:
@@ -159,3 +170,15 @@ def remove_expert(session: Session, caller: Principal, name: str) -> uuid.UUID:
     note(session, caller, "expert.remove", name, tenant=row.tenant_id)
     session.delete(row)
     return row.id
+
+
+def _check_secrets(caller: Principal | None, config: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
+    """Fields whose names end in `_ref` refer to secrets; a tenant's admin may keep what was there, but not set it.
+
+    Nor may he move the expert that has one to another URL.
+    """
+    if caller is None or caller.tenant is None:
+        return
+    for field, value in config.items():
+        if field.endswith("_ref") and value is not None and dict(config) != dict(before):
+            raise SecretsForbidden(field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from cachetools import LRUCache
@@ -45,6 +46,16 @@ class NothingToRollBackTo(Conflict):
 class NotPromotable(Conflict):
     def __init__(self, version: str, state: str) -> None:
         super().__init__(f"gate version {version!r} is in state {state!r} and cannot be promoted")
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an expert's row is imprinted from, read out of the database."""
+
+    row: ExpertRow
+    description: str
+    examples: tuple[str, ...]
+    rivals: frozenset[str]
 
 
 class GateKeeper:
@@ -104,11 +115,13 @@ class GateKeeper:
 
     def imprint(self, name: str) -> list[Confusion]:
         """Gives the expert a row made of its description, examples and store. A trained row stays as it is."""
-        with self._lock, self._database.read() as session:
-            row = find_expert(session, name)
-            if row is None or self._is_trained(name):
-                return []
-            gate, confusion = self._imprinted(session, self._current, row)
+        with self._lock:
+            with self._database.read() as session:
+                row = find_expert(session, name)
+                if row is None or self._is_trained(name):
+                    return []
+                material = self._material(session, row)
+            gate, confusion = self._imprinted(self._current, material)
             self._adopt(gate, origin="imprinted")
             return confusion
 
@@ -133,18 +146,32 @@ class GateKeeper:
             if complete.version == chosen.version:
                 self._activate(chosen)
             else:
+                with self._database.write() as session:
+                    promoted = session.get_one(GateVersion, row.id)
+                    promoted.state, promoted.promoted_at = GateState.RETIRED, utc_now()
                 self._adopt(complete, origin="completed")
             return self.active_version()
 
     def roll_back(self) -> GateVersion:
-        """To the version that was promoted before the one that decides now."""
+        """To what decided before the last promoted training. That one is a candidate again, and can be promoted."""
         with self._lock:
             with self._database.read() as session:
-                query = select(GateVersion).where(GateVersion.state == GateState.RETIRED)
-                before = session.scalar(query.order_by(GateVersion.promoted_at.desc()).limit(1))
-            if before is None or before.version is None:
+                promoted = select(GateVersion).where(GateVersion.promoted_at.is_not(None))
+                base = session.scalar(
+                    promoted.where(GateVersion.origin == "trained").order_by(GateVersion.promoted_at.desc()).limit(1)
+                )
+                before = base and session.scalar(
+                    promoted.where(GateVersion.promoted_at < base.promoted_at, GateVersion.state == GateState.RETIRED)
+                    .order_by(GateVersion.promoted_at.desc())
+                    .limit(1)
+                )
+            if base is None or before is None or before.version is None:
                 raise NothingToRollBackTo
-            return self.promote(before.version)
+            active = self.promote(before.version)
+            with self._database.write() as session:
+                left = session.get_one(GateVersion, base.id)
+                left.state, left.promoted_at = GateState.CANDIDATE, None
+            return active
 
     def active_version(self) -> GateVersion:
         with self._database.read() as session:
@@ -166,39 +193,42 @@ class GateKeeper:
     def _completed(self, gate: Gate) -> Gate:
         with self._database.read() as session:
             experts = {row.name: row for row in list_experts(session) if not row.is_generalist}
-            for name in gate.experts:
-                if name not in experts:
-                    gate = remove_expert(gate, name)
-            for name, row in experts.items():
-                if name not in gate.experts:
-                    gate, _ = self._imprinted(session, gate, row)
+            missing = [self._material(session, row) for name, row in experts.items() if name not in gate.experts]
+        for name in gate.experts:
+            if name not in experts:
+                gate = remove_expert(gate, name)
+        for material in missing:
+            gate, _ = self._imprinted(gate, material)
         return gate
 
-    def _imprinted(self, session: Session, gate: Gate, row: ExpertRow) -> tuple[Gate, list[Confusion]]:
-        examples = list(
-            session.scalars(
-                select(ExampleRow.text)
-                .where(ExampleRow.expert_id == row.id)
-                .order_by(ExampleRow.origin.desc(), ExampleRow.sha256)  # the owner's come before the documents'
-                .limit(MOST_EXAMPLES)
-            )
+    def _material(self, session: Session, row: ExpertRow) -> Material:
+        examples = session.scalars(
+            select(ExampleRow.text)
+            .where(ExampleRow.expert_id == row.id)
+            .order_by(ExampleRow.origin.desc(), ExampleRow.sha256)  # the owner's come before the documents'
+            .limit(MOST_EXAMPLES)
         )
-        if row.name in gate.experts:
-            gate = remove_expert(gate, row.name)
         # Another tenant's experts never stand beside this one, so they have no say in how it is scaled.
         rivals = {
             other.name
             for other in list_experts(session)
             if row.tenant_id is None or other.tenant_id in (None, row.tenant_id)
         }
+        return Material(row, row.current.description, tuple(examples), frozenset(rivals))
+
+    def _imprinted(self, gate: Gate, material: Material) -> tuple[Gate, list[Confusion]]:
+        """Encodes texts: no transaction is open meanwhile."""
+        name = material.row.name
+        if name in gate.experts:
+            gate = remove_expert(gate, name)
         return add_expert(
             gate,
-            row.name,
+            name,
             self._encoder,
-            description=row.current.description,
-            examples=examples,
-            passages=self._passages(row, MOST_PASSAGES),
-            rivals=rivals,
+            description=material.description,
+            examples=material.examples,
+            passages=self._passages(material.row, MOST_PASSAGES),
+            rivals=material.rivals,
         )
 
     def _adopt(self, gate: Gate, *, origin: str) -> None:

@@ -70,6 +70,9 @@ class GateTraining:
         return row.id, self._pool.submit(self._run, row.id, promote)
 
     def resume(self) -> None:
+        """Called once, before any `start`. What a killed server left of its runs, users' prompts among it, is deleted."""
+        for left in self._directory.glob("training-*"):
+            shutil.rmtree(left, ignore_errors=True)
         with self._database.read() as session:
             rows = list(session.scalars(select(GateVersion).where(GateVersion.state == GateState.TRAINING)))
         for row in rows:
@@ -126,6 +129,8 @@ class GateTraining:
             "doyen_workers.gate_training",
             str(work / "examples.jsonl"),
             str(work / "gate"),
+            "--parent",
+            str(os.getpid()),
         ]
         if self._encoder is not None:
             command += ["--encoder", self._encoder]
@@ -134,6 +139,8 @@ class GateTraining:
             self._child = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
             )
+            if self._closing.is_set():  # `close` came before there was a child to end
+                self._child.terminate()
             assert self._child.stdout is not None
             for line in self._child.stdout:
                 self._progress(row_id, line.strip())

@@ -1,4 +1,4 @@
-"""Probes and metrics: open to all, since they tell no tenant's business."""
+"""Probes and metrics, open to all. They tell experts' names and numbers, no tenant's prompts: keep the port inside."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def create_key(request: Request, caller: Admin, body: KeyCreate) -> KeyCreated:
             session,
             caller,
             name=body.name,
-            tenant=body.tenant,
+            tenant=body.tenant if "tenant" in body.model_fields_set else caller.home,
             scopes=list(dict.fromkeys(body.scopes)),
             expires_at=body.expires_at,
         )

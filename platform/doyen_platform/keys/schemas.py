@@ -18,7 +18,9 @@ class KeyCreate(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
     scopes: Annotated[list[Scope], Field(min_length=1)] = [Scope.APP]
-    tenant: TenantName | None = Field(default="default", description="null: acts for all tenants; admin keys only")
+    tenant: TenantName | None = Field(
+        default=None, description="unset: the caller's own, or `default`; null: acts for all tenants, admin keys only"
+    )
     expires_at: Moment | None = None
 
 

@@ -5,6 +5,7 @@ Every step commits on its own, so that a kill in between loses at most one batch
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -46,7 +47,12 @@ class IndexingStopped(Unavailable):
 
 
 class Indexer:
-    def __init__(self, database: Database, encoder: Encoder, directory: Path, write: GenerationWriter) -> None:
+    """Experts with much to index take turns, `large_at_once` at a time; one with little never waits for them."""
+
+    def __init__(
+        self, database: Database, encoder: Encoder, directory: Path, write: GenerationWriter, *, large_at_once: int = 1
+    ) -> None:
+        self._large = threading.BoundedSemaphore(large_at_once)
         self._database = database
         self._encoder = encoder
         self._directory = directory
@@ -67,10 +73,11 @@ class Indexer:
         """
         self._requeue_foreign_vectors(expert_id)
         while batch := self._queued(expert_id):
-            for document in batch:
-                if self._stopping.is_set():
-                    raise IndexingStopped
-                self._index_document(expert_id, document)
+            with self._large if len(batch) == BATCH_DOCUMENTS else contextlib.nullcontext():
+                for document in batch:
+                    if self._stopping.is_set():
+                        raise IndexingStopped
+                    self._index_document(expert_id, document)
         chunks, vectors_ND = self._all_chunks(expert_id)
         return self._write(self.root(expert_id), chunks, vectors_ND, encoder_identity=self._encoder.identity)
 
@@ -95,6 +102,13 @@ class Indexer:
                 shutil.rmtree(path, ignore_errors=True)
         if not kept:
             shutil.rmtree(root, ignore_errors=True)
+
+    def sweep(self, experts: set[uuid.UUID]) -> None:
+        """Deletes what a kill left of experts that are gone."""
+        known = {expert.hex for expert in experts}
+        for path in self._directory.iterdir() if self._directory.is_dir() else ():
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _requeue_foreign_vectors(self, expert_id: uuid.UUID) -> None:
         """After a change of encoder the old vectors mean nothing: embed those documents again."""

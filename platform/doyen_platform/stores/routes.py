@@ -89,7 +89,8 @@ def list_documents(
 def remove_document(request: Request, caller: Admin, name: ExpertName, document_id: uuid.UUID) -> None:
     """When this returns, no search and no citation shows the document any more."""
     platform: Platform = request.app.state.platform
-    with platform.database.write() as session:
+    # Not while an index is being written that still has it, and would be put in service after this.
+    with platform.activator.between(name), platform.database.write() as session:
         service.remove_document(session, caller, get_expert(session, caller, name, to_change=True), document_id)
     platform.activator.submit(name).result()
 

@@ -119,6 +119,8 @@ def remove_document(session: Session, caller: Principal, expert: ExpertRow, docu
     if row is None or row.expert_id != expert.id:
         raise DocumentNotFound(document_id, expert.name)
     session.delete(row)
+    # Until the index is built anew none may serve: after a kill, the old one would show the deleted text again.
+    expert.store_generation = None
     note(
         session,
         caller,

@@ -120,7 +120,38 @@ def test_a_damaged_artifact_gives_way_to_the_last_good_one(tmp_path: Path) -> No
             states = [g["state"] for g in http.get("/admin/gates?limit=100").json()["data"]]
             assert "failed" in states, "the artifact was not damaged"
             assert states.count("active") == 1
-            assert http.post("/admin/gates/rollback").status_code == 200
+            # Nothing was trained here: every version before is a part of the present one.
+            assert http.post("/admin/gates/rollback").status_code == 409
     with serving(settings) as server, server.http(own.app) as http:
         body = {"model": "auto", "messages": [{"role": "user", "content": ASKED["cooking"]}]}
         assert http.post("/v1/chat/completions", json=body).json()["model"] == names["cooking"]
+
+
+def test_a_rollback_passes_over_what_was_hot_added_since(tmp_path: Path) -> None:
+    with serving(make_settings(tmp_path)) as server, server.http() as http:
+        for domain in DOMAINS:
+            register(server, tenant=None, domain=domain)
+        wait = {"wait_seconds": 120}
+        first = http.post("/admin/gates", json={"promote": True}, params=wait).json()
+        assert first["state"] == "active", first["reason"]
+        http.post("/admin/experts", json={"name": "late", "description": "Chess openings.", "kind": "echo"})
+        assert (
+            http.post("/admin/experts/late/examples", json={"examples": [{"text": "the Sicilian"}]}).status_code == 201
+        )
+        second = http.post("/admin/gates", json={"promote": True}, params=wait).json()
+        assert second["state"] == "active", second["reason"]
+        http.post("/admin/experts", json={"name": "later", "description": "Sailing boats.", "kind": "echo"})
+
+        def origins() -> dict[str, str]:
+            card = http.get("/admin/gates?state=active").json()["data"][0]["card"]
+            return {name: facts["origin"] for name, facts in card["experts"].items()}
+
+        assert (origins()["late"], origins()["later"]) == ("trained", "imprinted")
+        assert http.post("/admin/gates/rollback").status_code == 200
+        assert (origins()["late"], origins()["later"]) == ("imprinted", "imprinted")
+        assert http.get(f"/admin/gates/{second['id']}").json()["state"] == "candidate"
+        assert http.post("/admin/gates/rollback").status_code == 200
+        assert set(origins().values()) == {"imprinted"}
+        assert http.post("/admin/gates/rollback").status_code == 409
+        assert http.post(f"/admin/gates/{second['version']}/promote").status_code == 200
+        assert origins()["late"] == "trained"
