@@ -4,7 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+LOG := $(VENV)/install.log
+comma := ,
 export OMP_NUM_THREADS ?= 1
+
+# pip's exit code passes the pipe in a file, for sh has no pipefail. The screen shows what goes on; the log has all of it.
+define install
+@{ $(PIP) install --progress-bar off $(1) 2>&1; echo $$? >$(VENV)/.status; } | tee $(LOG) \
+	| grep -E '^ *(Collecting|Downloading|Building|Installing|ERROR)'; \
+	test "$$(cat $(VENV)/.status)" = 0 || { echo "the installation failed: $(LOG) says why"; exit 1; }
+endef
 
 .PHONY: help run install test lint types contracts pytest fuzz format bench migration clean
 
@@ -53,14 +63,18 @@ clean:  ## removes the environment, not the data
 # Torch comes first and pinned: a library that wants "any torch" would fetch gigabytes of CUDA.
 $(VENV)/.all: $(VENV)/.core
 	@echo "installing models and tools (a few minutes the first time)"
-	@$(PIP) install --quiet torch==2.13.0
-	@$(PIP) install --quiet --editable '.[demo,models,dev]'
+	$(call install,torch==2.13.0)
+	$(call install,--editable '.[demo$(comma)models$(comma)dev]')
 	@touch $@
 
 $(VENV)/.core: pyproject.toml
-	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Doyen needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { \
+		$(PYTHON) $(NEW_ENOUGH) || { echo "Doyen needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }; \
+		echo "creating $(VENV)"; \
+		$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+			echo "$(PYTHON) cannot make $(VENV): on Debian and Ubuntu, 'apt install python3-venv' first"; exit 1; }; }
+	@$(BIN)/python $(NEW_ENOUGH) && $(PIP) --version >/dev/null || { \
+		echo "$(VENV) has no Python 3.11 or newer with pip: 'make clean', then 'make run PYTHON=python3.12'"; exit 1; }
 	@echo "installing the light core (about 300 MB, no torch)"
-	@$(PIP) install --progress-bar on --editable '.[demo]' | grep -E '^(Collecting|  Downloading|Downloading|Installing)' || true
-	@$(BIN)/python -c 'import doyen_platform' || { echo "the installation failed: run '$(PIP) install -e .[demo]' to see why"; rm -f $@; exit 1; }
+	$(call install,--editable '.[demo]')
 	@touch $@

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from tests.conftest import until
 
 from doyen_router.gate.artifact import load_gate
 
@@ -35,6 +39,44 @@ def test_it_makes_a_gate_that_knows_the_experts_of_the_file(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1].endswith("100%")
     assert sorted(load_gate(tmp_path / "gate").experts) == ["garden", "sky"]
+
+
+def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "examples.jsonl")  # nobody writes: reading it never ends
+    command = [
+        sys.executable,
+        "-m",
+        "doyen_workers.gate_training",
+        str(tmp_path / "examples.jsonl"),
+        str(tmp_path / "gate"),
+    ]
+    starter = (
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([*sys.argv[1:], '--parent', str(os.getpid())])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", starter, *command], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(1)
+    assert is_running(child)
+    parent.kill()
+    parent.wait()
+    try:
+        until(lambda: not is_running(child), seconds=20)  # it looks once a second, after its imports
+    finally:
+        if is_running(child):
+            os.kill(child, signal.SIGKILL)
+        parent.stdout.close()
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def test_bad_examples_end_it_with_a_reason_and_leave_no_artifact(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
+import time
 from pathlib import Path
 
 from doyen_router.encoder.sentence_transformer import load_encoder
@@ -20,13 +22,22 @@ def main() -> None:
     parser.add_argument("examples", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--encoder")
+    parser.add_argument("--parent", type=int, help="the process without which this one ends", default=os.getppid())
     given = parser.parse_args()
+    threading.Thread(target=_end_with, args=(given.parent,), daemon=True).start()
     os.nice(10)  # training may take every spare cycle, never a request's
     examples = read_examples(
         given.examples, text_field="text", label_field="expert", fine_field="fine", group_field="group"
     )
     gate = fit_gate(examples, load_encoder(given.encoder), progress=_tell)
     save_gate(gate, given.output)
+
+
+def _end_with(parent: int) -> None:
+    """A killed parent tells nobody: without this its child would train on, for nobody."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _tell(stage: str, share: float) -> None:

@@ -20,6 +20,14 @@ ApiKey = Annotated[
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
+class Refused(Exception):
+    """The platform answered, with an error; the message is its own."""
+
+    def __init__(self, answer: httpx2.Response) -> None:
+        self.status = answer.status_code
+        super().__init__(_message(answer))
+
+
 class Client:
     def __init__(self, url: str, key: str | None) -> None:
         if key is None:
@@ -39,6 +47,21 @@ class Client:
         files: Any = None,  # Any: httpx's own shapes
     ) -> Any:  # Any: JSON
         """The answer's JSON, None for an empty one. An error ends the program with the server's own message."""
+        try:
+            return self.attempt(method, path, body=body, params=params, files=files)
+        except Refused as refused:
+            fail(str(refused), code=1)
+
+    def attempt(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, Any] | None = None,  # Any: query values
+        files: Any = None,  # Any: httpx's own shapes
+    ) -> Any:  # Any: JSON
+        """As `call`, but `Refused` is raised when the platform answers with an error."""
         wanted = {name: value for name, value in (params or {}).items() if value is not None}
         content = None if body is None else orjson.dumps(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
@@ -47,7 +70,7 @@ class Client:
         except httpx2.HTTPError as error:
             fail(self._unanswered(error), code=1)
         if answer.is_error:
-            fail(_message(answer), code=1)
+            raise Refused(answer)
         return answer.json() if answer.content else None
 
     @contextmanager

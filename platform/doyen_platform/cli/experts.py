@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import track
 
-from doyen_platform.cli.client import DEFAULT_URL, ApiKey, Client, Url
-from doyen_platform.cli.output import AsJson, err, fail, out, print_json, print_table
+from doyen_platform.cli.client import DEFAULT_URL, ApiKey, Client, Refused, Url
+from doyen_platform.cli.output import AsJson, err, fail, out, print_json, print_table, progress
 
 app = typer.Typer(help="Experts: register, look at, pause, resume, remove, feed.", no_args_is_help=True)
 
@@ -18,6 +19,8 @@ Name = Annotated[str, typer.Argument(help="The expert's name.")]
 Documents = Annotated[
     list[Path], typer.Option("--documents", "-d", exists=True, help="A file or a folder; repeatable.")
 ]
+# What a broken, too large or strange file is answered with; anything else would meet the next file too.
+REFUSES_ONE_FILE = {400, 413, 415, 422}
 READABLE = {".txt", ".md", ".rst", ".html", ".htm", ".pdf", ".py", ".json", ".yaml", ".toml", ".csv"}
 
 
@@ -59,18 +62,14 @@ def add(
         "examples": [{"text": line.strip()} for line in lines if line.strip()],
     }
     told = client.call("POST", "/admin/experts", body=body)
+    every = True
     if documents:
-        _upload(client, name, documents)
+        every = _upload(client, name, documents)
         told |= client.call("GET", f"/admin/experts/{name}")
-    if as_json:
-        print_json(told)
-        return
-    _show(told)
-    for one in told["confusion"][:5]:
-        if max(one["theirs_lost"], one["ours_lost"]) > 0:
-            out.print(
-                f"against {one['expert']}: takes {one['theirs_lost']:.1%} of its texts, loses {one['ours_lost']:.1%}"
-            )
+        told["confusion"] = []  # it was measured before the documents came
+    print_json(told) if as_json else _show_registered(told)
+    if not every:
+        raise typer.Exit(1)
 
 
 @app.command("list")
@@ -133,8 +132,7 @@ def documents(
 ) -> None:
     """Adds files with --documents, and lists what the expert has."""
     client = Client(url, key)
-    if add:
-        _upload(client, name, add)
+    every = _upload(client, name, add) if add else True
     rows: list[dict[str, Any]] = []  # Any: JSON
     after: str | None = None
     while True:
@@ -145,15 +143,17 @@ def documents(
             break
     if as_json:
         print_json({"data": rows})
-        return
-    print_table(
-        ["id", "state", "chunks", "title", "reason"],
-        [(row["id"], row["state"], row["chunks"], row["title"], row["reason"]) for row in rows],
-    )
+    else:
+        print_table(
+            ["id", "state", "chunks", "title", "reason"],
+            [(row["id"], row["state"], row["chunks"], row["title"], row["reason"]) for row in rows],
+        )
+    if not every:
+        raise typer.Exit(1)
 
 
-def _upload(client: Client, name: str, paths: list[Path]) -> None:
-    """Each file alone, so that one that cannot be read is named and the others are taken."""
+def _upload(client: Client, name: str, paths: list[Path]) -> bool:
+    """Each file alone, so that one that cannot be read is named and the others are taken; whether all were."""
     files = [
         file
         for path in paths
@@ -162,16 +162,45 @@ def _upload(client: Client, name: str, paths: list[Path]) -> None:
     ]
     if not files:
         fail("there are no readable files: " + ", ".join(map(str, paths)))
+    failed = 0
     for file in track(files, "uploading", console=err):
-        content = {"files": (file.name, file.read_bytes())}
-        # Only the last one waits, so that one indexing serves them all.
-        params = {"wait_seconds": 60 if file is files[-1] else 0}
-        client.call("POST", f"/admin/experts/{name}/documents/files", files=content, params=params)
+        try:
+            content = {"files": (file.name, file.read_bytes())}
+            client.attempt("POST", f"/admin/experts/{name}/documents/files", files=content, params={"wait_seconds": 0})
+        except (Refused, OSError) as error:
+            if isinstance(error, Refused) and error.status not in REFUSES_ONE_FILE:
+                fail(str(error), code=1)
+            failed += 1
+            progress(f"doyen: {file}: {error}")
+    if failed < len(files):
+        _await_indexing(client, name)
+    if failed:
+        progress(f"doyen: {failed} of {len(files)} files were not taken")
+    return not failed
+
+
+def _await_indexing(client: Client, name: str, seconds: float = 60) -> None:
+    """Until no document is queued. It waits here and not with an upload, for the last file may be a refused one."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        told = client.call("GET", f"/admin/experts/{name}")
+        if told["state"] == "failed" or (told["state"] != "loading" and not told["documents"].get("queued")):
+            return
+        time.sleep(0.2)
 
 
 def _act(client: Client, method: str, path: str, as_json: bool) -> None:
     told = client.call(method, path)
     print_json(told) if as_json else _show(told)
+
+
+def _show_registered(told: dict[str, Any]) -> None:  # Any: JSON
+    _show(told)
+    for one in told["confusion"][:5]:
+        if max(one["theirs_lost"], one["ours_lost"]) > 0:
+            out.print(
+                f"against {one['expert']}: takes {one['theirs_lost']:.1%} of its texts, loses {one['ours_lost']:.1%}"
+            )
 
 
 def _show(told: dict[str, Any]) -> None:  # Any: JSON

@@ -70,7 +70,7 @@ class GateTraining:
         return row.id, self._pool.submit(self._run, row.id, promote)
 
     def resume(self) -> None:
-        """Called once, before any `start`. What a killed server left of its runs, users' prompts among it, is deleted."""
+        """Called once, before any `start`. What a killed server left of its runs, prompts among it, is deleted."""
         for left in self._directory.glob("training-*"):
             shutil.rmtree(left, ignore_errors=True)
         with self._database.read() as session:

@@ -29,6 +29,7 @@ LONE_SIMILARITY = 0.45
 FIRST_LOGIT = 4.0
 # A prototype that is the reference itself says nothing of how near other texts come; float16 rounds.
 SAME = 0.998
+MASKED = -1e4
 
 
 class ExpertAlreadyInGate(Conflict):
@@ -105,9 +106,9 @@ def imprinted(gate: Gate, name: str, examples_ND: Vector, passages_PD: Vector) -
         own_logits_N = np.array([slope * LONE_SIMILARITY])
 
     references_SD = gate.references_SD.astype(np.float32)
-    others_SE = reference_logits(gate, references_SD)
+    others_SE, lone_S = reference_logits(gate, references_SD)
     taken_S = energies(slope * (references_SD @ rows_RD.T) + offsets_R) if len(references_SD) else np.empty(0)
-    bias = _bias(gate, own_logits_N, taken_S, others_SE)
+    bias = _bias(gate, own_logits_N, taken_S[~lone_S], others_SE, lone_S)
 
     facts = ExpertFacts(
         origin="imprinted",
@@ -131,28 +132,42 @@ def imprinted(gate: Gate, name: str, examples_ND: Vector, passages_PD: Vector) -
     return newcomer, _confusions(gate, own_ND, own_logits_N + bias, taken_S + bias, others_SE)
 
 
-def reference_logits(gate: Gate, references_SD: Vector) -> Vector:
-    """Logits (S, E) of the reference sample, as if no imprinted prototype had been made of the reference itself."""
-    logits_SR = references_SD @ gate.weights_RD.T + gate.bias_R
-    cosines_SR = references_SD @ unit(gate.prototypes_RD).T
-    logits_SR[cosines_SR > SAME] = -1e4
+def reference_logits(gate: Gate, references_SD: Vector) -> tuple[Vector, npt.NDArray[np.bool_]]:
+    """Logits (S, E) of the reference sample, as if no imprinted prototype had been made of the reference itself.
+
+    Also which references (S,) are lone, the only text of their expert: with their prototype no row of it is left, and
+    their own logit is what a text `LONE_SIMILARITY` away from them would get.
+    """
+    if not gate.experts:
+        return np.empty((len(references_SD), 0), dtype=np.float32), np.zeros(len(references_SD), dtype=np.bool_)
+    products_SR = references_SD @ gate.weights_RD.T
+    same_SR = references_SD @ unit(gate.prototypes_RD).T > SAME
+    own_SR = gate.reference_experts()[:, None] == np.repeat(np.arange(len(gate.experts)), gate.row_counts)
+    lone_S = np.asarray((same_SR | ~own_SR).all(axis=1), dtype=np.bool_)
+    logits_SR = np.where(same_SR, MASKED, products_SR + gate.bias_R)
+    logits_SR = np.where(own_SR & lone_S[:, None], LONE_SIMILARITY * products_SR + gate.bias_R, logits_SR)
     columns = [
         energies(logits_SR[:, start : start + count])
         for start, count in zip(gate.row_starts, gate.row_counts, strict=True)
     ]
-    if not columns:
-        return np.empty((len(references_SD), 0), dtype=np.float32)
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.stack(columns, axis=1).astype(np.float32), lone_S
 
 
-def _bias(gate: Gate, own_logits_N: Doubles, taken_S: Doubles, others_SE: Vector) -> float:
+def _bias(
+    gate: Gate, own_logits_N: Doubles, taken_S: Doubles, others_SE: Vector, lone_S: npt.NDArray[np.bool_]
+) -> float:
+    """`taken_S` is of the references that are not lone."""
     if others_SE.size == 0:
         return FIRST_LOGIT - float(np.median(own_logits_N))
     best_S = others_SE.max(axis=1)
     # Two bounds: no more of the others' traffic than wanted, and own texts no surer than the others' texts are. The
     # second holds where no other expert is near; else everything strange to all would go to the newcomer.
-    losing = float(np.quantile(best_S - taken_S, gate.card.admission.wanted_loss)) - gate.card.admission.optimism
     alike = float(np.median(best_S) - np.median(own_logits_N))
+    if lone_S.all():
+        # The first cannot be read off a text whose own logit is a guess.
+        return alike
+    lead_S = best_S[~lone_S] - taken_S
+    losing = float(np.quantile(lead_S, gate.card.admission.wanted_loss)) - gate.card.admission.optimism
     return min(losing, alike)
 
 

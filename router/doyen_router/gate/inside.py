@@ -56,7 +56,9 @@ def inside(scale: InsideScale, raw: float) -> float:
 
 
 def auroc(inside_N: npt.NDArray[np.floating], outside_N: npt.NDArray[np.floating]) -> float:
-    """The probability that an inside text scores above an outside one; ties count half."""
+    """The probability that an inside text scores above an outside one; ties count half. NaN without either."""
+    if len(inside_N) == 0 or len(outside_N) == 0:
+        return math.nan
     ordered = np.sort(outside_N)
     below = np.searchsorted(ordered, inside_N, side="left") + np.searchsorted(ordered, inside_N, side="right")
     return float(below.mean() / (2 * len(outside_N)))
@@ -73,7 +75,7 @@ def fitted_scale(
     """The mixture with the best AUROC; its floor keeps `kept_share` of the inside texts.
 
     Features are (energies, nearness). With `wanted_acceptance` of true outside texts, the floor lies midway between
-    the two demands when they disagree. `against` replaces the inside texts in the AUROC alone.
+    the two demands when they disagree. `against`, unless empty, replaces the inside texts in the AUROC alone.
     """
     statistics = {
         "energy_mean": float(inside_features[0].mean()),
@@ -81,6 +83,7 @@ def fitted_scale(
         "nearness_mean": float(inside_features[1].mean()),
         "nearness_deviation": max(float(inside_features[1].std()), 1e-2),
     }
+    compared = against if against is not None and len(against[0]) else inside_features
     candidates = [
         InsideScale(energy_weight=energy, nearness_weight=nearness, **statistics)
         for energy, nearness in MIXTURES
@@ -89,7 +92,7 @@ def fitted_scale(
 
     def quality(scale: InsideScale) -> float:
         bonus = NEARNESS_BONUS if scale.nearness_weight else 0.0
-        return auroc(raw_scores(scale, *(against or inside_features)), raw_scores(scale, *outside_features)) + bonus
+        return auroc(raw_scores(scale, *compared), raw_scores(scale, *outside_features)) + bonus
 
     best = max(candidates, key=quality)
     scores_N = raw_scores(best, *inside_features)

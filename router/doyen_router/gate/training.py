@@ -6,6 +6,7 @@ Legend: N texts, D dimensions, E experts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -146,7 +147,8 @@ def _measured(card: GateCard, held_out: HeldOut, kept_share: float, wanted_accep
             "temperature": temperature,
             "inside": scale,
             "admission": fitted_admission(held_out),
-            "metrics": metrics,
+            # Where only one expert's texts are held out, there is nobody inside to tell the strangers from.
+            "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
             "reliability": tuple(table),
         }
     )

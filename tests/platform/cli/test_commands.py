@@ -97,6 +97,28 @@ def test_an_expert_from_a_folder_of_documents(run: Run, server: Server, tmp_path
     assert gone.stderr.strip() == f"doyen: no expert is called {name!r}"
 
 
+def test_a_broken_file_is_named_and_the_others_are_taken(run: Run, server: Server, tmp_path: Path) -> None:
+    files = [tmp_path / "a-steps.md", tmp_path / "b-broken.pdf", tmp_path / "c-bells.md"]
+    for file, text in zip(files, ("The tower has 212 steps.", "%PDF-1.7 and no more", "Six bells."), strict=True):
+        file.write_text(text)
+    name = unique("e")
+    added = run(
+        "expert", "add", name, "--description", "A tower", "-d", str(tmp_path), "--tenant", server.tenant(), "--json"
+    )
+    assert added.exit_code == 1
+    assert json.loads(added.stdout)["documents"] == {"indexed": 2}
+    assert json.loads(added.stdout)["confusion"] == []
+    assert f"doyen: {files[1]}: " in added.stderr
+    assert "1 of 3 files" in added.stderr
+    assert str(files[0]) not in added.stderr
+    files[2].write_text("Seven bells.")
+    again = run(
+        "expert", "documents", name, "-d", str(files[2]), "-d", str(files[1]), "--json"
+    )  # the broken one is last
+    assert again.exit_code == 1
+    assert [row["state"] for row in json.loads(again.stdout)["data"]] == ["indexed"] * 3
+
+
 def test_keys_are_made_and_revoked(run: Run) -> None:
     made = told(run("keys", "create", "cli-test", "--scope", "app", "--days", "7", "--json"))
     assert made["expires_at"]
