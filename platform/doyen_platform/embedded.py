@@ -18,13 +18,16 @@ from doyen_platform.decisions.context import Contexts
 from doyen_platform.decisions.recorder import Recorder
 from doyen_platform.experts.activation import Activator
 from doyen_platform.experts.live import LiveExperts
+from doyen_platform.experts.loads import LiveLoads
 from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.gates.training import GateTraining
 from doyen_platform.keys.access import KeyRing
 from doyen_platform.keys.service import ensure_admin_key
 from doyen_platform.metrics import Metrics
+from doyen_platform.policies.balance import LiveBalance
 from doyen_platform.policies.live import LivePolicies
 from doyen_platform.routing.service import Routing
+from doyen_platform.sessions.live import LiveSessions
 from doyen_platform.settings import Settings
 from doyen_platform.stores.indexing import Indexer
 from doyen_platform.tenants.live import LiveTenants
@@ -79,12 +82,14 @@ def open_embedded(settings: Settings) -> Platform:
     stores = settings.data_dir / "stores"
     indexer = Indexer(database, encoder, stores, write_generation, large_at_once=settings.indexing_threads)
     gates = settings.data_dir / "gates"
-    keeper = GateKeeper(database, encoder, gates, lambda row, most: indexer.vectors(row.id, most=most))
+    keeper = GateKeeper(database, encoder, gates, lambda row: indexer.sketch(row.id))
     experts = LiveExperts(database, frozenset(name for name, kind in kinds().items() if kind.uses_store))
     tenants, policies = LiveTenants(database), LivePolicies(database)
     recorder = Recorder(database, settings.data_dir / "journal")
     metrics = Metrics()
     metrics.watch_lanes(dispatcher.lanes)
+    loads, sessions, balance = LiveLoads(dispatcher.lanes), LiveSessions(), LiveBalance()
+    metrics.watch_balance(balance.figures)
     metrics.undelivered.set_function(recorder.backlog)
     metrics.lost.set_function(lambda: recorder.lost)
     platform = Platform(
@@ -102,13 +107,15 @@ def open_embedded(settings: Settings) -> Platform:
         recorder=recorder,
         metrics=metrics,
         desk=Desk(
-            routing=Routing(batched, keeper, experts, policies),
+            routing=Routing(batched, keeper, experts, policies, loads, sessions, balance),
             experts=experts,
             tenants=tenants,
             dispatcher=dispatcher,
             recorder=recorder,
             metrics=metrics,
             contexts=Contexts(),
+            loads=loads,
+            sessions=sessions,
             max_prompt_chars=settings.max_prompt_chars,
             timeout_seconds=settings.request_timeout_seconds,
         ),

@@ -54,11 +54,15 @@ class ExpertFailed(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """How busy one expert is. `service_seconds` is a running mean of one request's time in the expert."""
+    """How busy one expert is. `service_seconds` is a running mean of one request's time in the expert.
+
+    `wait_seconds` is what a request that came now would be expected to wait; 0 when a thread of the expert is free.
+    """
 
     waiting: int
     running: int
     service_seconds: float
+    wait_seconds: float = 0.0
 
 
 class Dispatcher(Protocol):

@@ -14,6 +14,7 @@ from pathlib import Path
 from doyen_router.encoder.sentence_transformer import load_encoder
 from doyen_router.gate.artifact import save_gate
 from doyen_router.gate.examples import read_examples
+from doyen_router.gate.sketch_file import read_sketches
 from doyen_router.gate.training import fit_gate
 
 
@@ -21,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="doyen_workers.gate_training")
     parser.add_argument("examples", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--sketches", type=Path, help="of the experts' stores, as `write_sketches` writes them")
     parser.add_argument("--encoder")
     parser.add_argument("--parent", type=int, help="the process without which this one ends", default=os.getppid())
     given = parser.parse_args()
@@ -29,7 +31,8 @@ def main() -> None:
     examples = read_examples(
         given.examples, text_field="text", label_field="expert", fine_field="fine", group_field="group"
     )
-    gate = fit_gate(examples, load_encoder(given.encoder), progress=_tell)
+    sketches = read_sketches(given.sketches) if given.sketches else None
+    gate = fit_gate(examples, load_encoder(given.encoder), sketches=sketches, progress=_tell)
     save_gate(gate, given.output)
 
 

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 IDLE_THREAD_SECONDS = 10.0
 DELTAS_AHEAD = 256  # a reader this far behind stops the expert, so that memory stays bounded
 CREDIT_POLL_SECONDS = 0.2
+NEWEST_SHARE = 0.1  # of the newest request in the running mean of the service time
 
 
 class Stopping(Unavailable):
@@ -82,8 +83,13 @@ class LaneThreads:
                 self._waiting.remove(task)
 
     def state(self) -> Lane:
+        concurrency = self._concurrency()
         with self._condition:
-            return Lane(len(self._waiting), len(self._running), self._service_seconds)
+            free = max(0, concurrency - self._threads + self._idle)
+            # When all threads are busy, one of them gets free after a `concurrency`th of a request's time.
+            before = max(0, len(self._waiting) + 1 - free)
+            wait_seconds = before * self._service_seconds / concurrency
+            return Lane(len(self._waiting), len(self._running), self._service_seconds, wait_seconds)
 
     def is_empty(self) -> bool:
         with self._condition:
@@ -135,7 +141,8 @@ class LaneThreads:
                 for task in batch:
                     self._running.remove(task)
                 self._quiet.notify_all()
-                self._service_seconds += 0.1 * (seconds - self._service_seconds)
+                share = NEWEST_SHARE if self._service_seconds else 1.0
+                self._service_seconds += share * (seconds - self._service_seconds)
 
     def _take(self) -> list[Task]:
         """The next batch: one streaming task, or the plain ones at the head of the line. Empty: the thread may go."""
@@ -153,6 +160,12 @@ class LaneThreads:
                 batch.append(self._waiting.popleft())
             self._running += batch
             return batch
+
+    def _concurrency(self) -> int:
+        try:
+            return max(1, self._host.kind_of(self.name).concurrency)
+        except DoyenError:  # dropped, and still has work
+            return 1
 
     def _most(self) -> int:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from doyen_experts.contract import Answer, FinishReason
 from doyen_platform.experts.live import LiveExpert
 from doyen_platform.policies.schemas import Combination
+from doyen_router.gate.decision import RouteReason
 
 MOST_NAMED = 12
 
@@ -33,10 +34,12 @@ def combine(answers: Sequence[tuple[str, float, Answer]], combination: Combinati
     )
 
 
-def refusal(experts: Sequence[LiveExpert]) -> str:
-    """What a caller reads when the gate abstains and there is no generalist."""
+def refusal(experts: Sequence[LiveExpert], reason: RouteReason) -> str:
+    """What a caller reads when nobody was asked, and there is no generalist."""
     if not experts:
         return "No expert is available yet, so this question cannot be answered."
+    if reason == RouteReason.NO_EXPERT:
+        return "No expert may answer this request: its data class, or the policy, allows none of them."
     names = ", ".join(f"{expert.title} ({expert.name})" for expert in experts[:MOST_NAMED])
     more = f" and {len(experts) - MOST_NAMED} more" if len(experts) > MOST_NAMED else ""
     return (

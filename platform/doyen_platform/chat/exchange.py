@@ -13,20 +13,23 @@ from dataclasses import dataclass, field
 
 from doyen_experts.contract import Answer, Delta, ExpertRequest, Usage
 from doyen_platform.chat.combination import combine, refusal
+from doyen_platform.chat.recording import decision_record
 from doyen_platform.chat.schemas import ChatRequest
-from doyen_platform.database.table import new_id, utc_now
+from doyen_platform.database.table import new_id
 from doyen_platform.decisions.context import Contexts
-from doyen_platform.decisions.prompts import stored_prompt
-from doyen_platform.decisions.record import DecisionRecord, Execution
+from doyen_platform.decisions.record import Execution
 from doyen_platform.decisions.recorder import Recorder
 from doyen_platform.experts.live import LiveExperts
+from doyen_platform.experts.loads import LiveLoads
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.keys.access import Principal
 from doyen_platform.metrics import Metrics
-from doyen_platform.routing.conversation import asked_text, routing_text
+from doyen_platform.routing.conversation import reading
+from doyen_platform.routing.hints import NO_HINTS, Hints
 from doyen_platform.routing.service import AUTO, Routed, Routing
+from doyen_platform.sessions.key import derived
+from doyen_platform.sessions.live import LiveSessions
 from doyen_platform.tenants.live import LiveTenants
-from doyen_platform.tenants.service import PromptStorage
 from doyen_router.errors import DoyenError, Invalid
 from doyen_workers.dispatch import Dispatcher
 
@@ -56,6 +59,8 @@ class Desk:
     recorder: Recorder
     metrics: Metrics
     contexts: Contexts
+    loads: LiveLoads
+    sessions: LiveSessions
     max_prompt_chars: int
     timeout_seconds: float
 
@@ -134,7 +139,7 @@ class Exchange:
 
     def _nobody(self) -> Answer:
         active = [e for e in self.desk.experts.visible(self.caller.home) if e.state == ExpertState.ACTIVE]
-        answer = Answer(refusal(active), Usage(0, 0), found=False, score=0.0)
+        answer = Answer(refusal(active, self.routed.choice.reason), Usage(0, 0), found=False, score=0.0)
         self.answers.append(answer)
         return answer
 
@@ -147,13 +152,17 @@ class Exchange:
         try:
             yield answers
             state = "answered" if answers and answers[0].found else "not_found"
+            self.desk.loads.note(expert, None)
         except Exception as failure:
             state, error = "failed", _code(failure)
+            self.desk.loads.note(expert, failure)
             raise
         finally:
             seconds = time.perf_counter() - started
             usage = answers[0].usage if answers else Usage(0, 0)
             self.desk.metrics.execution(expert, state, seconds, usage)
+            if answers:
+                self.desk.experts.answered(expert, usage.prompt_tokens + usage.completion_tokens)
             self.executions.append(
                 Execution(
                     id=new_id(),
@@ -164,9 +173,15 @@ class Exchange:
                     duration_ms=seconds * 1e3,
                     prompt_tokens=usage.prompt_tokens,
                     completion_tokens=usage.completion_tokens,
-                    cost_usd=answers[0].cost_usd if answers else 0.0,
+                    cost_usd=self._cost_usd(expert, answers[0]) if answers else 0.0,
                 )
             )
+
+    def _cost_usd(self, expert: str, answer: Answer) -> float:
+        """What the expert itself says, else by its price."""
+        live = self.desk.experts.find(expert, self.caller.home)
+        tokens = answer.usage.prompt_tokens + answer.usage.completion_tokens
+        return answer.cost_usd or (live.price.of(tokens) if live is not None else 0.0)
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:
@@ -178,6 +193,9 @@ class Exchange:
                 outcome = "abstained"
             else:
                 outcome = "answered" if any(answer.found for answer in self.answers) else "not_found"
+            if outcome == "answered" and not self.routed.choice.abstained:
+                # A generalist that stood in once is no reason to leave the session's expert.
+                self.desk.sessions.note(self.caller.home, self.routed.hints.session, self.model)
         except Exception as failure:
             outcome, error = "failed", _code(failure)
             raise
@@ -185,63 +203,45 @@ class Exchange:
             self._record(outcome, error)
 
     def _record(self, outcome: str, error: str | None) -> None:
-        routed, choice, tenant = self.routed, self.routed.choice, self.caller.home
-        context_id, context = self.desk.contexts.of(routed.policy.policy, routed.snapshot)
-        storage = self.desk.tenants.prompt_storage(tenant)
-        keeps_features = routed.features is not None and storage != PromptStorage.NOTHING
+        routed, tenant = self.routed, self.caller.home
         self.desk.recorder.record(
-            DecisionRecord(
-                id=routed.decision_id,
-                created_at=utc_now(),
-                tenant_id=tenant,
-                key_id=self.caller.key_id,
-                route="chat.completions",
+            decision_record(
+                routed,
+                self.caller,
+                self.desk.tenants.prompt_storage(tenant),
+                self.desk.contexts.of(routed.policy.policy, routed.snapshot),
+                asked=self.asked,
                 requested_model=self.requested_model,
-                gate_version=routed.gate_version,
-                context_id=context_id,
-                context=context,
-                seed=routed.seed,
-                features=routed.features.astype("<f2").tobytes()
-                if keeps_features and routed.features is not None
-                else None,
-                prompt=stored_prompt(self.asked, storage),
-                reason=choice.reason.value,
-                abstained=choice.abstained,
-                expert=choice.chosen[0].expert if choice.chosen else None,
-                chosen=[(chosen.expert, chosen.weight, chosen.propensity) for chosen in choice.chosen],
-                probabilities=choice.probabilities,
-                confidence=choice.confidence,
-                inside=choice.inside,
-                inside_floor=choice.inside_floor,
+                streamed=self.streamed,
                 outcome=outcome,
                 error=error,
-                streamed=self.streamed,
-                encode_ms=routed.encode_ms,
-                decide_ms=routed.decide_ms,
                 expert_ms=self.expert_ms,
                 total_ms=(time.perf_counter() - self.started) * 1e3,
-                executions=tuple(self.executions),
+                executions=self.executions,
             )
         )
-        self.desk.metrics.decision(self.model, outcome, choice.confidence)
+        self.desk.metrics.decision(self.model, outcome, routed.choice)
 
 
-async def open_exchange(desk: Desk, caller: Principal, body: ChatRequest, *, streamed: bool) -> Exchange:
+async def open_exchange(
+    desk: Desk, caller: Principal, body: ChatRequest, *, streamed: bool, hints: Hints = NO_HINTS
+) -> Exchange:
     """Checks and routes the request. Raises Invalid, NotFound or Unavailable before anything was sent to an expert."""
     started = time.perf_counter()
     messages = tuple(message.message() for message in body.messages)
     characters = sum(len(message.content) for message in messages)
     if characters > desk.max_prompt_chars:
         raise PromptTooLong(characters, desk.max_prompt_chars)
-    asked = asked_text(messages)
-    text = routing_text(asked)
-    if not text:
+    read = reading(messages)
+    if not read.text:
         raise NothingAsked
-    routed = await desk.routing.route(body.model, text, caller.home)
+    hints = hints.in_session(derived(messages, body.tool_names(), str(caller.key_id)))
+    routed = await desk.routing.route(body.model, read.text, caller.home, hints)
+    desk.routing.count(routed, caller.home)
     request = ExpertRequest(
         id=str(routed.decision_id),
         messages=messages,
-        question=text,
+        question=read.text,
         vector=routed.vector,
         max_tokens=body.max_completion_tokens or body.max_tokens,
         temperature=body.temperature,
@@ -250,7 +250,7 @@ async def open_exchange(desk: Desk, caller: Principal, body: ChatRequest, *, str
         seed=body.seed,
         deadline_at=time.time() + desk.timeout_seconds,
     )
-    return Exchange(desk, caller, routed, request, asked, body.model, streamed, started)
+    return Exchange(desk, caller, routed, request, read.asked, body.model, streamed, started)
 
 
 def _code(failure: Exception) -> str:

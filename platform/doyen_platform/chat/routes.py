@@ -18,6 +18,7 @@ from doyen_platform.chat.schemas import ChatRequest, citation_json, completion_i
 from doyen_platform.chat.streaming import EventStream, unless_gone
 from doyen_platform.composition import Platform
 from doyen_platform.keys.access import App
+from doyen_platform.routing.hints import RequestHints
 from doyen_platform.web.errors import openai_error, status_of
 from doyen_platform.web.reference import OPENAI_ERRORS
 from doyen_router.errors import DoyenError
@@ -33,6 +34,7 @@ async def create_chat_completion(
     request: Request,
     body: ChatRequest,
     caller: App,
+    hints: RequestHints,
     x_doyen_debug: Annotated[bool, Header()] = False,
 ) -> Response:
     """Routes the conversation to an expert and answers.
@@ -41,7 +43,7 @@ async def create_chat_completion(
     expert that answered; the headers `x-doyen-*` and the field `routing` tell why.
     """
     platform: Platform = request.app.state.platform
-    exchange = await open_exchange(platform.desk, caller, body, streamed=bool(body.stream))
+    exchange = await open_exchange(platform.desk, caller, body, streamed=bool(body.stream), hints=hints)
     request.state.decision_id = str(exchange.routed.decision_id)  # for the answer of a request that fails
     if body.stream:
         deltas = exchange.stream()
@@ -141,6 +143,9 @@ def _headers(exchange: Exchange, model: str, *, debug: bool) -> dict[str, str]:
             "x-doyen-masked": ",".join(f"{name}={reason}" for name, reason in choice.masked.items()),
             "x-doyen-inside": f"{choice.inside:.4f}",
             "x-doyen-inside-floor": f"{choice.inside_floor:.4f}",
+            "x-doyen-session": str(routed.hints.session or "none"),
+            "x-doyen-adjustments": ",".join(f"{a.name}:{a.expert}={a.size:+.4f}" for a in choice.adjustments),
+            "x-doyen-propensity": f"{choice.propensity:.6f}",
             "x-doyen-encode-ms": f"{routed.encode_ms:.2f}",
             "x-doyen-decide-ms": f"{routed.decide_ms:.2f}",
             "x-doyen-runner-up": choice.runner_up or "none",

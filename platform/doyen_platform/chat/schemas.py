@@ -73,6 +73,7 @@ class ChatRequest(BaseModel):
     stop: Unicode | list[Unicode] | None = None
     seed: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = None
     n: Annotated[int, Field(ge=1, le=1, description="one choice an answer")] | None = None
+    tools: Any = None  # Any: experts call none; their names alone are read, to tell one conversation from another
 
     @field_validator("model")
     @classmethod
@@ -80,6 +81,11 @@ class ChatRequest(BaseModel):
         if "\x00" in model:
             raise ValueError("a model's name has no NUL characters")
         return model
+
+    def tool_names(self) -> list[str]:
+        tools = self.tools if isinstance(self.tools, list) else []
+        functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
+        return [str(function.get("name")) for function in functions if isinstance(function, dict)]
 
     def stops(self) -> tuple[str, ...]:
         given = [self.stop] if isinstance(self.stop, str) else self.stop or []

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from doyen_platform.cli.documents import sketch_of, sketches_of
 from doyen_platform.cli.output import AsJson, err, fail, print_json, print_table
+from doyen_platform.cli.progress import bars, failing_in_one_line
 from doyen_router.encoder.contract import Encoder
 from doyen_router.encoder.sentence_transformer import load_encoder
-from doyen_router.errors import DoyenError
 from doyen_router.gate.artifact import load_gate, save_gate
+from doyen_router.gate.confusion import Confusion
 from doyen_router.gate.decide import decide as decided
 from doyen_router.gate.decide import snapshot_of
-from doyen_router.gate.decision import Policy
+from doyen_router.gate.decision import Conditions, Policy
 from doyen_router.gate.examples import read_examples, read_texts
+from doyen_router.gate.explanation import explain as explained
 from doyen_router.gate.gate import Gate
 from doyen_router.gate.gate import remove_expert as without_expert
-from doyen_router.gate.imprint import Confusion, add_expert
-from doyen_router.gate.training import Progress as Told
+from doyen_router.gate.imprint import add_expert
+from doyen_router.text_features import features
 
 app = typer.Typer(help="Gates: train, measure, add and remove experts, ask.", no_args_is_help=True)
 
@@ -38,10 +40,10 @@ EncoderFolder = Annotated[
     Path | None, typer.Option("--encoder", help="A sentence-transformers folder; default: the packaged MiniLM.")
 ]
 
-READABLE = {".txt", ".md", ".rst", ".html", ".htm", ".pdf"}
-# An imprint looks at the shape of a store, not at all of it.
-MOST_PASSAGES = 200
-PASSAGE_TOKENS = 64
+ContextFields = Annotated[
+    list[str] | None,
+    typer.Option("--context-field", help="A field with a feature of the request, such as its locale; may be repeated."),
+]
 
 
 @app.command()
@@ -57,6 +59,10 @@ def fit(
     fine_field: Annotated[
         str | None, typer.Option("--fine-field", help="A finer label below the expert, such as an intent.")
     ] = None,
+    context_field: ContextFields = None,
+    documents: Annotated[
+        Path | None, typer.Option("--documents", help="A folder with one folder of documents for each expert.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed")] = 0,
     encoder: EncoderFolder = None,
     as_json: AsJson = False,
@@ -67,11 +73,16 @@ def fit(
     """
     from doyen_router.gate.training import fit_gate
 
-    with _failing_in_one_line(), _told() as told:
-        rows = read_examples(examples, text_field=text_field, label_field=label_field, fine_field=fine_field)
-        held = read_examples(validation, text_field=text_field, label_field=label_field) if validation else None
+    with failing_in_one_line(), bars() as told:
+        fields = {"text_field": text_field, "label_field": label_field}
+        rows = read_examples(examples, **fields, fine_field=fine_field, context_fields=context_field or ())
+        held = read_examples(validation, **fields, context_fields=context_field or ()) if validation else None
         strangers = read_texts(outside, text_field=text_field) if outside else None
-        gate = fit_gate(rows, load_encoder(encoder), validation=held, outside=strangers, seed=seed, progress=told)
+        own_encoder = load_encoder(encoder)
+        sketches = sketches_of(documents, own_encoder, told) if documents else None
+        gate = fit_gate(
+            rows, own_encoder, validation=held, outside=strangers, sketches=sketches, seed=seed, progress=told
+        )
         save_gate(gate, output)
     if as_json:
         print_json({**_summary(gate, output), "metrics": gate.card.metrics})
@@ -87,6 +98,7 @@ def evaluate(
     outside: Outside = None,
     text_field: TextField = "text",
     label_field: LabelField = "expert",
+    context_field: ContextFields = None,
     encoder: EncoderFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,9 +108,11 @@ def evaluate(
     """
     from doyen_router.gate.evaluation import evaluate as evaluated
 
-    with _failing_in_one_line(), _told() as told:
+    with failing_in_one_line(), bars() as told:
         gate, own_encoder = _opened(gate_folder, encoder)
-        rows = read_examples(examples, text_field=text_field, label_field=label_field)
+        rows = read_examples(
+            examples, text_field=text_field, label_field=label_field, context_fields=context_field or ()
+        )
         strangers = read_texts(outside, text_field=text_field) if outside else None
         report = evaluated(gate, own_encoder, rows, strangers, progress=told)
     if as_json:
@@ -138,13 +152,18 @@ def add(
 
     Example: doyen gate add gates/first gardening questions.jsonl --output gates/second --documents handbook/
     """
-    with _failing_in_one_line():
+    with failing_in_one_line(), bars() as told:
         gate, own_encoder = _opened(gate_folder, encoder)
         texts = read_texts(examples, text_field=text_field)
-        passages = _passages(documents, own_encoder) if documents else []
-        vectors_PD = own_encoder.encode(passages, max_tokens=PASSAGE_TOKENS)
+        sketch = sketch_of(documents, own_encoder, told) if documents else None
         gate, confusions = add_expert(
-            gate, name, own_encoder, description=description, examples=texts, passages=vectors_PD
+            gate,
+            name,
+            own_encoder,
+            description=description,
+            examples=texts,
+            passages=sketch.vectors_PD.astype(np.float32) if sketch else (),
+            passage_texts=sketch.texts if sketch else (),
         )
         save_gate(gate, output)
     if as_json:
@@ -165,7 +184,7 @@ def remove(
 
     Example: doyen gate remove gates/second gardening --output gates/third
     """
-    with _failing_in_one_line():
+    with failing_in_one_line():
         gate = without_expert(load_gate(gate_folder), name)
         save_gate(gate, output)
     if as_json:
@@ -178,6 +197,10 @@ def remove(
 def decide(
     gate_folder: GateFolder,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What a user asks.")],
+    context: Annotated[
+        list[str] | None, typer.Option("--context", help="NAME=VALUE of a feature of the request; may be repeated.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also what spoke for whom.")] = False,
     encoder: EncoderFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -185,11 +208,15 @@ def decide(
 
     Example: doyen gate decide gates/first "I want my money back" --json
     """
-    with _failing_in_one_line():
+    with failing_in_one_line():
         gate, own_encoder = _opened(gate_folder, encoder)
-        choice = decided(gate, own_encoder.encode([text])[0], snapshot_of(gate), Policy(), 0)
+        features_F = features(own_encoder, [text])[0]
+        given = Conditions(context=_context(context or ()))
+        choice = decided(gate, features_F, snapshot_of(gate), Policy(), 0, given)
+        why = explained(gate, features_F, choice, context=given.context) if explain else None
     if as_json:
-        print_json({"gate_version": gate.version, "experts": choice.experts, **asdict(choice)})
+        told = {"gate_version": gate.version, "experts": choice.experts, **asdict(choice)}
+        print_json(told | ({"explanation": asdict(why)} if why else {}))
         return
     ranked = sorted(choice.probabilities.items(), key=lambda pair: -pair[1])[:5]
     print_table(["expert", "probability"], [[expert, f"{share:.3f}"] for expert, share in ranked])
@@ -198,6 +225,12 @@ def decide(
         ["chosen", "reason", "inside", "floor"],
         [[verdict, choice.reason.value, f"{choice.inside:.3f}", f"{choice.inside_floor:.3f}"]],
     )
+    for title, of_kind in (("example", why.examples), ("passage", why.passages)) if why else ():
+        if of_kind:
+            print_table(
+                ["expert", "cosine", "words", f"nearest {title}"],
+                [[one.expert, f"{one.cosine:.2f}", f"{one.word_overlap:.2f}", one.text] for one in of_kind],
+            )
 
 
 def _opened(folder: Path, encoder_folder: Path | None) -> tuple[Gate, Encoder]:
@@ -205,24 +238,14 @@ def _opened(folder: Path, encoder_folder: Path | None) -> tuple[Gate, Encoder]:
     return load_gate(folder, encoder_identity=encoder.identity), encoder
 
 
-def _passages(documents: Path, encoder: Encoder) -> list[str]:
-    """Headings and beginnings of chunks, evenly over all documents. Files of other types are left out."""
-    from doyen_experts.store.chunking import chunk, embedding_text
-    from doyen_experts.store.documents import Document
-    from doyen_experts.store.parsing import parse
-
-    if not documents.exists():
-        fail(f"{documents} does not exist")
-    paths = sorted(path for path in documents.rglob("*") if path.is_file() and path.suffix.lower() in READABLE)
-    chunks: list[str] = []
-    for path in [documents] if documents.is_file() else paths:
-        parsed = parse(path.read_bytes(), name=path.name)
-        document = Document(id=str(path), title=parsed.title, text=parsed.text, source=str(path))
-        chunks += [embedding_text(of_document) for of_document in chunk(document)]
-    if not chunks:
-        fail(f"{documents} holds no readable document ({', '.join(sorted(READABLE))})")
-    step = max(1, -(-len(chunks) // MOST_PASSAGES))
-    return chunks[::step]
+def _context(pairs: Sequence[str]) -> dict[str, str]:
+    context: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            fail(f"--context takes NAME=VALUE, such as locale=de, not {pair!r}")
+        context[name] = value
+    return context
 
 
 def _summary(gate: Gate, output: Path) -> dict[str, object]:
@@ -247,28 +270,3 @@ def _print_confusions(confusions: Sequence[Confusion]) -> None:
         ["neighbour", "its traffic lost", "ours lost to it"],
         [[of.expert, f"{of.theirs_lost:.1%}", f"{of.ours_lost:.1%}"] for of in confusions],
     )
-
-
-@contextmanager
-def _failing_in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except DoyenError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}")
-
-
-@contextmanager
-def _told() -> Iterator[Told]:
-    """A bar on standard error, one line a stage."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        tasks = {}
-
-        def told(stage: str, share: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=1.0)
-            bar.update(tasks[stage], completed=share)
-
-        yield told

@@ -9,12 +9,14 @@ import typer
 from doyen_platform.cli import (
     decisions,
     demo,
+    encoder,
     experts,
     gate,
     gates,
     governance,
     keys,
     migrate,
+    quality,
     questions,
     up,
 )
@@ -38,6 +40,8 @@ gate.app.command("list")(gates.list_gates)
 gate.app.command("train")(gates.train)
 gate.app.command("promote")(gates.promote)
 gate.app.command("rollback")(gates.rollback)
+app.add_typer(encoder.app, name="encoder")
+app.add_typer(quality.app, name="quality")
 app.add_typer(decisions.app, name="decisions")
 app.command("feedback")(governance.feedback)
 app.add_typer(governance.policies, name="policy")

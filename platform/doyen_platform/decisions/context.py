@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
-from doyen_router.gate.decision import Candidate, Policy, Snapshot
+from doyen_router.gate.decision import Candidate, Exploration, Policy, Snapshot
 
 
 class Contexts:
@@ -24,15 +24,28 @@ class Contexts:
             if len(self._known) > 1000:
                 self._known.clear()
             body = {"policy": asdict(policy), "snapshot": asdict(snapshot)}
-            raw = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-            found = self._known[key] = (hashlib.sha256(raw).hexdigest(), orjson.loads(raw))
+            found = self._known[key] = (address(body), orjson.loads(orjson.dumps(body)))
         return found
 
 
+def address(body: dict[str, Any]) -> str:  # Any: JSON
+    """The content address, in hexadecimal."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 def from_json(body: dict[str, Any]) -> tuple[Policy, Snapshot]:  # Any: JSON
+    """What is missing, because an older version wrote it, is as it was then: the default."""
     policy = dict(body["policy"])
-    for name in ("allow", "deny"):
-        if policy[name] is not None:
+    for name in ("allow", "deny", "regions"):
+        if policy.get(name) is not None:
             policy[name] = tuple(policy[name])
-    candidates = tuple(Candidate(**candidate) for candidate in body["snapshot"]["candidates"])
+    if policy.get("exploration") is not None:
+        policy["exploration"] = Exploration(**policy["exploration"])
+    candidates = tuple(_candidate(candidate) for candidate in body["snapshot"]["candidates"])
     return Policy(**policy), Snapshot(candidates, body["snapshot"]["generalist"])
+
+
+def _candidate(told: dict[str, Any]) -> Candidate:  # Any: JSON
+    candidate = Candidate(**told)
+    classes = candidate.data_classes
+    return candidate if classes is None else replace(candidate, data_classes=tuple(classes))

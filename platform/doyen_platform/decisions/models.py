@@ -44,6 +44,10 @@ class DecisionRow(Table):
     confidence: Mapped[float]
     inside: Mapped[float]
     inside_floor: Mapped[float]
+    conditions: Mapped[dict[str, Any] | None] = mapped_column(Json)  # Any: see decisions/conditions.py; null: none
+    adjustments: Mapped[list[Any] | None] = mapped_column(Json)  # Any: [[name, expert, size], ...]; null: none
+    propensity: Mapped[float] = mapped_column(server_default="1")  # of just this set of experts
+    session: Mapped[str | None] = mapped_column(String(160))  # given:<id> or derived:<hash>
     outcome: Mapped[str] = mapped_column(String(16))  # answered, not_found, abstained, failed, cancelled
     error: Mapped[str | None] = mapped_column(String(64))
     streamed: Mapped[bool]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from doyen_platform.tenants.service import PromptStorage
+from doyen_platform.tenants.storage import PromptStorage
 
 # Mail addresses, long tokens that mix letters and digits (keys), and runs of digits (phones, cards, accounts).
 REDACTED = re.compile(

@@ -59,6 +59,11 @@ class DecisionRecord:
     expert_ms: float
     total_ms: float
     executions: tuple[Execution, ...] = field(default=())
+    # A journal of an older version has lines without these.
+    conditions: Mapping[str, Any] | None = None  # Any: JSON
+    adjustments: list[tuple[str, str, float]] = field(default_factory=list)
+    propensity: float = 1.0
+    session: str | None = None
 
     def to_json(self) -> bytes:
         return orjson.dumps(self, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -78,6 +83,7 @@ class DecisionRecord:
         values["key_id"] = uuid.UUID(values["key_id"])
         values["created_at"] = dt.datetime.fromisoformat(values["created_at"])
         values["chosen"] = [tuple(one) for one in values["chosen"]]
+        values["adjustments"] = [tuple(one) for one in values.get("adjustments", ())]
         if values["features"] is not None:
             values["features"] = base64.b64decode(values["features"], validate=True)
         values["executions"] = tuple(Execution(**{**one, "id": uuid.UUID(one["id"])}) for one in values["executions"])
@@ -87,6 +93,8 @@ class DecisionRecord:
         values = {name: getattr(self, name) for name in self.__slots__ if name not in ("context", "executions")}
         values["chosen"] = [list(one) for one in self.chosen]
         values["probabilities"] = dict(self.probabilities)
+        values["conditions"] = dict(self.conditions) if self.conditions else None
+        values["adjustments"] = [list(one) for one in self.adjustments] or None
         return values
 
     def execution_rows(self) -> list[dict[str, Any]]:  # Any: column values

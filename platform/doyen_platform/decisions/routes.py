@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request, status
 from doyen_platform.composition import Platform
 from doyen_platform.database.storable import Moment
 from doyen_platform.decisions import service
+from doyen_platform.decisions.replay import NotReplayable, redecide, replay
 from doyen_platform.decisions.schemas import (
     DecisionList,
-    DecisionView,
+    ExplainedDecision,
     FeedbackRequest,
     FeedbackView,
     ReplayView,
@@ -20,6 +21,8 @@ from doyen_platform.decisions.schemas import (
 )
 from doyen_platform.experts.schemas import ExpertName
 from doyen_platform.keys.access import Admin, App
+from doyen_platform.routing.explaining import what_spoke
+from doyen_platform.routing.schemas import grounds
 from doyen_platform.web.reference import OPENAI_ERRORS, problems
 from doyen_router.gate.decision import RouteReason
 
@@ -66,12 +69,29 @@ def list_decisions(
 
 
 @router.get("/decisions/{decision_id}", operation_id="getDecision", responses=OPENAI_ERRORS)
-def get_decision(request: Request, caller: App, decision_id: uuid.UUID) -> DecisionView:
+def get_decision(request: Request, caller: App, decision_id: uuid.UUID) -> ExplainedDecision:
+    """What was decided, what came of it, and why: the latter by deciding again from what was stored."""
     platform: Platform = request.app.state.platform
     platform.recorder.flush()
     with platform.database.read() as session:
         row = service.get_decision(session, caller, decision_id)
-        return decision_view(row, service.executions_of(session, [row.id])[row.id])
+        view = decision_view(row, service.executions_of(session, [row.id])[row.id]).model_dump()
+        try:
+            again = redecide(session, platform.keeper, row)
+        except NotReplayable as error:
+            return ExplainedDecision(**view, unexplained=error.missing)
+        spoke = what_spoke(
+            session,
+            caller,
+            again.gate,
+            again.features_F,
+            again.choice,
+            again.policy,
+            again.conditions,
+            current=platform.keeper.current,
+        )
+    choice = again.choice
+    return ExplainedDecision(**view, runner_up=choice.runner_up, masked=dict(choice.masked), grounds=grounds(spoke))
 
 
 @router.post("/feedback", operation_id="giveFeedback", status_code=status.HTTP_201_CREATED, responses=OPENAI_ERRORS)
@@ -107,7 +127,7 @@ def replay_decision(request: Request, caller: Admin, decision_id: uuid.UUID) -> 
     platform: Platform = request.app.state.platform
     platform.recorder.flush()
     with platform.database.read() as session:
-        done = service.replay(session, caller, platform.keeper, decision_id)
+        done = replay(session, platform.keeper, service.get_decision(session, caller, decision_id))
     return ReplayView(
         decision_id=done.decision_id,
         identical=done.identical,

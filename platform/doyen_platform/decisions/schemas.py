@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from doyen_platform.decisions.models import DecisionRow, ExecutionRow
 from doyen_platform.experts.schemas import ExpertName
+from doyen_platform.routing.schemas import AdjustmentView, ChosenView, Grounds
 
 
 class ExecutionView(BaseModel):
@@ -28,12 +29,6 @@ class TimingView(BaseModel):
     decide_ms: float
     expert_ms: float
     total_ms: float
-
-
-class ChosenView(BaseModel):
-    expert: str
-    weight: float
-    propensity: float
 
 
 class DecisionView(BaseModel):
@@ -56,10 +51,25 @@ class DecisionView(BaseModel):
     gate_version: str | None
     context_id: str | None = Field(description="content address of the policy and registry snapshot")
     seed: int
+    conditions: dict[str, Any] = Field(
+        description="what held for this request: context, loads, data class ..."
+    )  # Any: JSON
+    adjustments: list[AdjustmentView]
+    propensity: float = Field(description="exact probability that the policy chose just these experts")
+    session: str | None = Field(description="`given:<id>` or `derived:<hash>`")
     prompt: str | None = Field(description="as the tenant stores prompts: nothing, a hash, redacted, or full")
     streamed: bool
     timing: TimingView
     executions: list[ExecutionView]
+
+
+class ExplainedDecision(DecisionView):
+    """With what follows from the record, by deciding again. `unexplained` says what of that is missing, and why."""
+
+    runner_up: str | None = None
+    masked: dict[str, str] = Field(default_factory=dict)
+    grounds: Grounds = Field(default_factory=Grounds)
+    unexplained: list[str] = Field(default_factory=list)
 
 
 class DecisionList(BaseModel):
@@ -124,6 +134,12 @@ def decision_view(row: DecisionRow, executions: list[ExecutionRow]) -> DecisionV
         gate_version=row.gate_version,
         context_id=row.context_id,
         seed=row.seed,
+        conditions=row.conditions or {},
+        adjustments=[
+            AdjustmentView(name=name, expert=expert, size=size) for name, expert, size in row.adjustments or []
+        ],
+        propensity=row.propensity,
+        session=row.session,
         prompt=row.prompt,
         streamed=row.streamed,
         timing=TimingView(

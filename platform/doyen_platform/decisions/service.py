@@ -1,27 +1,23 @@
-"""Reading decisions, judging them (feedback), and replaying them."""
+"""Reading decisions, and judging them (feedback). Deciding again is in `replay`."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
-from doyen_platform.decisions.context import from_json
-from doyen_platform.decisions.models import DecisionRow, ExecutionRow, Feedback, RoutingContext
+from doyen_platform.decisions.models import DecisionRow, ExecutionRow, Feedback
 from doyen_platform.decisions.prompts import is_hash
 from doyen_platform.experts.service import find_expert
 from doyen_platform.gates.examples import ExampleOrigin, add_examples
-from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.keys.access import Principal
 from doyen_platform.routing.conversation import routing_text
-from doyen_platform.tenants.service import PromptStorage, get_tenant
-from doyen_router.errors import DoyenError, Invalid, NotFound
-from doyen_router.gate.decide import decide
+from doyen_platform.tenants.service import get_tenant
+from doyen_platform.tenants.storage import PromptStorage
+from doyen_router.errors import Invalid, NotFound
 from doyen_router.gate.decision import RouteReason
 
 
@@ -30,17 +26,6 @@ class DecisionNotFound(NotFound):
 
     def __init__(self, decision_id: uuid.UUID) -> None:
         super().__init__(f"no decision has the id {decision_id}")
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """`identical` is None when it cannot be replayed: `differences` says what is missing."""
-
-    decision_id: uuid.UUID
-    identical: bool | None
-    recorded: list[str]
-    replayed: list[str] | None
-    differences: list[str] = field(default_factory=list)
 
 
 def get_decision(session: Session, caller: Principal, decision_id: uuid.UUID) -> DecisionRow:
@@ -125,37 +110,3 @@ def give_feedback(
     session.add(feedback)
     session.flush()
     return feedback, labelled
-
-
-def replay(session: Session, caller: Principal, keeper: GateKeeper, decision_id: uuid.UUID) -> Replay:
-    """Decides again from what was stored: the same gate version, features, snapshot, policy and seed."""
-    row = get_decision(session, caller, decision_id)
-    recorded = [str(expert) for expert, _, _ in row.chosen]
-    context = session.get(RoutingContext, row.context_id) if row.context_id else None
-    if row.reason == RouteReason.PINNED:
-        return Replay(row.id, True, recorded, recorded, [])
-    missing = []
-    if row.features is None:
-        missing.append("features: the tenant stores nothing of its prompts")
-    if context is None:
-        missing.append("policy and snapshot: the routing context is gone")
-    gate = None
-    try:
-        gate = keeper.gate(row.gate_version or "")
-    except DoyenError as error:
-        missing.append(f"gate version: {error}")
-    if row.features is None or context is None or gate is None:
-        return Replay(row.id, None, recorded, None, missing)
-    policy, snapshot = from_json(context.body)
-    choice = decide(gate, np.frombuffer(row.features, "<f2").astype(np.float32), snapshot, policy, row.seed)
-    differences = [
-        f"{name}: recorded {before!r}, replayed {now!r}"
-        for name, before, now in (
-            ("chosen", [list(one) for one in row.chosen], [[c.expert, c.weight, c.propensity] for c in choice.chosen]),
-            ("reason", row.reason, choice.reason.value),
-            ("confidence", row.confidence, choice.confidence),
-            ("probabilities", row.probabilities, dict(choice.probabilities)),
-        )
-        if before != now
-    ]
-    return Replay(row.id, not differences, recorded, choice.experts, differences)

@@ -27,7 +27,7 @@ from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.stores.indexing import Indexer
 from doyen_platform.stores.service import experts_with_queued_documents
 from doyen_router.errors import DoyenError
-from doyen_router.gate.imprint import Confusion
+from doyen_router.gate.confusion import Confusion
 from doyen_workers.hosting import ExpertHost
 
 log = logging.getLogger(__name__)

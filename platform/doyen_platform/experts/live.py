@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from doyen_platform.database.transactions import Database
 from doyen_platform.experts.models import ExpertRow
-from doyen_platform.experts.service import list_experts
+from doyen_platform.experts.schemas import Price
+from doyen_platform.experts.service import list_experts, price_of
 from doyen_platform.experts.states import ExpertState
+from doyen_platform.experts.tokens import ExpectedTokens
 from doyen_router.gate.decision import Candidate, Snapshot
 
 
@@ -24,6 +26,10 @@ class LiveExpert:
     is_generalist: bool
     uses_vector: bool  # answers from a store, so that an embedding of the question helps it
     created_at: dt.datetime
+    group: str
+    region: str | None
+    data_classes: tuple[str, ...] | None
+    price: Price
 
     def is_visible_to(self, tenant: str) -> bool:
         return self.tenant is None or self.tenant == tenant
@@ -37,6 +43,7 @@ class LiveExperts:
         self._store_kinds = store_kinds
         # Replaced as one: a snapshot of the experts before must not be kept for those after.
         self._live: tuple[dict[str, LiveExpert], dict[str, Snapshot]] = ({}, {})
+        self._tokens = ExpectedTokens()
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
@@ -48,6 +55,12 @@ class LiveExperts:
     def find(self, name: str, tenant: str) -> LiveExpert | None:
         expert = self._live[0].get(name)
         return expert if expert is not None and expert.is_visible_to(tenant) else None
+
+    def answered(self, name: str, tokens: int) -> None:
+        """What an answer took goes into what the next is expected to cost. From the event loop."""
+        expert = self._live[0].get(name)
+        if expert is not None and expert.price.thousand_tokens_usd and self._tokens.note(name, tokens):
+            self._live[1].clear()
 
     def states(self) -> list[str]:
         return [expert.state.value for expert in self._live[0].values()]
@@ -64,7 +77,14 @@ class LiveExperts:
         visible = [expert for expert in experts.values() if expert.is_visible_to(tenant)]
         snapshot = Snapshot(
             candidates=tuple(
-                Candidate(expert.name, None if expert.state == ExpertState.ACTIVE else expert.state.value)
+                Candidate(
+                    expert.name,
+                    None if expert.state == ExpertState.ACTIVE else expert.state.value,
+                    group=expert.group,
+                    region=expert.region,
+                    data_classes=expert.data_classes,
+                    cost_usd=expert.price.of(self._tokens.expected(expert.name)),
+                )
                 for expert in visible
             ),
             generalist=next((e.name for e in visible if e.is_generalist and e.state == ExpertState.ACTIVE), None),
@@ -84,4 +104,8 @@ class LiveExperts:
             is_generalist=row.is_generalist,
             uses_vector=current.kind in self._store_kinds,
             created_at=row.created_at,
+            group=current.group_path or "",
+            region=current.region,
+            data_classes=None if current.data_classes is None else tuple(current.data_classes),
+            price=price_of(current),
         )

@@ -47,6 +47,11 @@ class ExpertVersion(Table):
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text)
     config: Mapped[dict[str, Any]] = mapped_column(Json)  # Any: each kind has its own, validated before it is stored
+    group_path: Mapped[str | None] = mapped_column(String(200))  # "law/contracts", from the top
+    region: Mapped[str | None] = mapped_column(String(32))
+    data_classes: Mapped[list[str] | None] = mapped_column(Json)  # None: all
+    price_request_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    price_thousand_tokens_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
     created_at: Mapped[dt.datetime] = mapped_column(UtcTime, default=utc_now)
 
     expert: Mapped[ExpertRow] = relationship(back_populates="versions")

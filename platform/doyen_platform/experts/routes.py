@@ -101,6 +101,7 @@ def change_expert(
     platform: Platform = request.app.state.platform
     with platform.database.write() as session:
         service.change_expert(session, caller, name, body, expected_version=_version(if_match))
+    platform.activator.show()  # what it may see binds at once, also while the new version still opens
     wait_for(platform, name, wait_seconds)
     return get_expert(request, response, caller, name)
 

@@ -18,6 +18,25 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 ShortText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")
 ]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+DataClass = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+DataClasses = Annotated[list[DataClass], Field(max_length=64)]
+GroupPath = Annotated[
+    str, StringConstraints(max_length=200, pattern=r"^([a-z0-9][a-z0-9_-]{0,62}(/[a-z0-9][a-z0-9_-]{0,62}){0,7})?$")
+]
+Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class Price(BaseModel):
+    """What a request to the expert costs. The gate expects as many tokens as its answers had lately."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request_usd: Usd = 0.0
+    thousand_tokens_usd: Usd = Field(default=0.0, description="for each thousand tokens, read and written alike")
+
+    def of(self, tokens: float) -> float:
+        return self.request_usd + self.thousand_tokens_usd * tokens / 1000
 
 
 class ExampleIn(BaseModel):
@@ -61,12 +80,19 @@ class ExpertCreate(BaseModel):
     config: JsonObject = Field(default_factory=dict, description="as the kind's own model takes it")
     tenant: ShortText | None = Field(default=None, description="the only tenant that may use it; null: all may")
     generalist: bool = Field(default=False, description="answers when the gate abstains")
+    group: GroupPath = Field(default="", description="path of groups from the top, `law/contracts`; for hierarchical")
+    region: Region | None = Field(default=None, description="where the expert, its store and its model are")
+    data_classes: DataClasses | None = Field(default=None, description="those that it may see; null: all")
+    price: Price = Price()
     documents: list[DocumentIn] = Field(default_factory=list, max_length=10_000)
     examples: list[ExampleIn] = Field(default_factory=list, max_length=20_000)
 
 
 class ExpertPatch(BaseModel):
-    """Fields left out stay as they are. A change makes a new version."""
+    """Fields left out stay as they are, and so does null, but for `region` and `data_classes`: there it is a value.
+
+    A change makes a new version.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,6 +100,10 @@ class ExpertPatch(BaseModel):
     description: Text | None = None
     config: JsonObject | None = Field(default=None, description="as the kind's own model takes it")
     generalist: bool | None = None
+    group: GroupPath | None = None
+    region: Region | None = Field(default=None, description="null: none")
+    data_classes: DataClasses | None = Field(default=None, description="null: all")
+    price: Price | None = None
 
 
 class ConfusionView(BaseModel):
@@ -93,6 +123,10 @@ class ExpertView(BaseModel):
     config: dict[str, Any]  # Any: as the kind's own model dumped it
     tenant: str | None
     generalist: bool
+    group: str
+    region: str | None
+    data_classes: list[str] | None
+    price: Price
     state: ExpertState
     state_reason: str | None
     version: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from doyen_experts.registry import validate_config
 from doyen_platform.audit.service import note
 from doyen_platform.database.table import utc_now
 from doyen_platform.experts.models import ExpertRow, ExpertVersion
-from doyen_platform.experts.schemas import ExpertCreate, ExpertPatch
+from doyen_platform.experts.schemas import ExpertCreate, ExpertPatch, Price
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.gates.examples import ExampleOrigin, add_examples
 from doyen_platform.keys.access import Principal
@@ -84,7 +84,16 @@ def create_expert(session: Session, caller: Principal | None, body: ExpertCreate
     row = ExpertRow(name=body.name, tenant_id=tenant, state=ExpertState.LOADING, is_generalist=body.generalist)
     row.versions.append(
         ExpertVersion(
-            version=1, kind=body.kind, title=body.title or body.name, description=body.description, config=config
+            version=1,
+            kind=body.kind,
+            title=body.title or body.name,
+            description=body.description,
+            config=config,
+            group_path=body.group or None,
+            region=body.region,
+            data_classes=_sorted(body.data_classes),
+            price_request_usd=body.price.request_usd,
+            price_thousand_tokens_usd=body.price.thousand_tokens_usd,
         )
     )
     session.add(row)
@@ -131,6 +140,8 @@ def change_expert(
     if body.config is not None:
         config = validate_config(current.kind, body.config).model_dump(mode="json")
         _check_secrets(caller, config, before=current.config)
+    given = body.model_fields_set
+    price = body.price or price_of(current)
     row.versions.append(
         ExpertVersion(
             version=(number := max(version.version for version in row.versions) + 1),
@@ -138,6 +149,11 @@ def change_expert(
             title=body.title or current.title,
             description=body.description or current.description,
             config=dict(config),
+            group_path=current.group_path if body.group is None else body.group or None,
+            region=body.region if "region" in given else current.region,
+            data_classes=_sorted(body.data_classes) if "data_classes" in given else current.data_classes,
+            price_request_usd=price.request_usd,
+            price_thousand_tokens_usd=price.thousand_tokens_usd,
         )
     )
     row.version = number
@@ -147,6 +163,10 @@ def change_expert(
         row.state, row.state_reason = ExpertState.LOADING, None
     note(session, caller, "expert.change", name, tenant=row.tenant_id, details=body.model_dump(exclude_unset=True))
     return row
+
+
+def price_of(version: ExpertVersion) -> Price:
+    return Price(request_usd=version.price_request_usd, thousand_tokens_usd=version.price_thousand_tokens_usd)
 
 
 def set_state(
@@ -170,6 +190,11 @@ def remove_expert(session: Session, caller: Principal, name: str) -> uuid.UUID:
     note(session, caller, "expert.remove", name, tenant=row.tenant_id)
     session.delete(row)
     return row.id
+
+
+def _sorted(classes: Sequence[str] | None) -> list[str] | None:
+    """The same classes in another order are the same registry snapshot."""
+    return None if classes is None else sorted(set(classes))
 
 
 def _check_secrets(caller: Principal | None, config: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from doyen_platform.experts.models import ExpertRow
 from doyen_platform.experts.schemas import ExpertView
+from doyen_platform.experts.service import price_of
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.gates.examples import count_examples
 from doyen_platform.stores.service import count_by_state
@@ -22,6 +23,10 @@ def expert_view(session: Session, row: ExpertRow) -> ExpertView:
         config=current.config,
         tenant=row.tenant_id,
         generalist=row.is_generalist,
+        group=current.group_path or "",
+        region=current.region,
+        data_classes=current.data_classes,
+        price=price_of(current),
         state=ExpertState(row.state),
         state_reason=row.state_reason,
         version=row.version,

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from doyen_experts.contract import Vector
 from doyen_platform.database.table import utc_now
 from doyen_platform.database.transactions import Database
 from doyen_platform.experts.models import ExpertRow
@@ -22,13 +22,14 @@ from doyen_platform.gates.states import GateState
 from doyen_router.encoder.contract import Encoder
 from doyen_router.errors import Conflict, DoyenError, NotFound
 from doyen_router.gate.artifact import GateForAnotherEncoder, load_gate, save_gate
+from doyen_router.gate.confusion import Confusion
 from doyen_router.gate.gate import Gate, empty_gate, remove_expert
-from doyen_router.gate.imprint import Confusion, add_expert
+from doyen_router.gate.imprint import add_expert
+from doyen_router.gate.sketch import Sketch, passages_each, with_sketch
 
 log = logging.getLogger(__name__)
 
 MOST_EXAMPLES = 200  # for imprinting; training takes all
-MOST_PASSAGES = 200
 
 
 class GateVersionNotFound(NotFound):
@@ -66,12 +67,12 @@ class GateKeeper:
         database: Database,
         encoder: Encoder,
         directory: Path,
-        passages: Callable[[ExpertRow, int], Vector],
+        sketch: Callable[[ExpertRow], Sketch],
     ) -> None:
         self._database = database
         self._encoder = encoder
         self._directory = directory
-        self._passages = passages  # (expert, most) -> a sample of its store's vectors
+        self._sketch = sketch  # of an expert's store
         self._current = empty_gate(encoder)
         self._loaded: LRUCache[str, Gate] = LRUCache(8)
         self._lock = threading.RLock()
@@ -114,13 +115,19 @@ class GateKeeper:
             return self._loaded[version]
 
     def imprint(self, name: str) -> list[Confusion]:
-        """Gives the expert a row made of its description, examples and store. A trained row stays as it is."""
+        """Gives the expert a row made of its description, examples and store.
+
+        A trained row stays as it is; only the sketch of its store is made anew.
+        """
         with self._lock:
             with self._database.read() as session:
                 row = find_expert(session, name)
-                if row is None or self._is_trained(name):
+                if row is None:
                     return []
                 material = self._material(session, row)
+            if self._is_trained(name):
+                self._sketch_again(material.row)
+                return []
             gate, confusion = self._imprinted(self._current, material)
             self._adopt(gate, origin="imprinted")
             return confusion
@@ -190,6 +197,18 @@ class GateKeeper:
         facts = self._current.card.experts.get(name)
         return facts is not None and facts.origin == "trained"
 
+    def sketches(self) -> dict[str, Sketch]:
+        """Of the stores of all experts that a gate may know, for training."""
+        with self._database.read() as session:
+            rows = [row for row in list_experts(session) if not row.is_generalist]
+        return {row.name: sketch for row in rows if len(sketch := self._sketch(row))}
+
+    def _sketch_again(self, row: ExpertRow) -> None:
+        gate = self._current
+        sketch = self._sketch(row).first(passages_each(len(gate.experts)))
+        if sketch.texts != gate.passage_texts(row.name):
+            self._adopt(with_sketch(gate, row.name, sketch), origin="sketched")
+
     def _completed(self, gate: Gate) -> Gate:
         with self._database.read() as session:
             experts = {row.name: row for row in list_experts(session) if not row.is_generalist}
@@ -221,13 +240,15 @@ class GateKeeper:
         name = material.row.name
         if name in gate.experts:
             gate = remove_expert(gate, name)
+        sketch = self._sketch(material.row)
         return add_expert(
             gate,
             name,
             self._encoder,
             description=material.description,
             examples=material.examples,
-            passages=self._passages(material.row, MOST_PASSAGES),
+            passages=sketch.vectors_PD.astype(np.float32),
+            passage_texts=sketch.texts,
             rivals=material.rivals,
         )
 

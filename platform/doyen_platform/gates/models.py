@@ -19,7 +19,7 @@ class GateVersion(Table):
     id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True, default=new_id)
     version: Mapped[str | None] = mapped_column(String(64))  # content address of the artifact; None while it is made
     parent: Mapped[str | None] = mapped_column(String(64))
-    origin: Mapped[str] = mapped_column(String(16))  # trained, imprinted, pruned, completed
+    origin: Mapped[str] = mapped_column(String(16))  # trained, imprinted, sketched, pruned, completed
     state: Mapped[str] = mapped_column(String(16))  # see GateState
     reason: Mapped[str | None] = mapped_column(Text)
     card: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # Any: the artifact's card, as JSON

@@ -25,6 +25,7 @@ from doyen_platform.gates.states import GateState
 from doyen_platform.keys.access import Principal
 from doyen_router.errors import Conflict, Invalid
 from doyen_router.gate.artifact import load_gate
+from doyen_router.gate.sketch_file import write_sketches
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class GateTraining:
                 for text, expert, fine, document in examples:
                     example = {"text": text, "expert": expert, "fine": fine, "group": document}
                     file.write(json.dumps(example, ensure_ascii=False) + "\n")
+            write_sketches(work / "sketches.safetensors", self._keeper.sketches())
             self._run_child(row_id, work)
             gate = load_gate(work / "gate")
             target = self._directory / gate.version
@@ -129,6 +131,8 @@ class GateTraining:
             "doyen_workers.gate_training",
             str(work / "examples.jsonl"),
             str(work / "gate"),
+            "--sketches",
+            str(work / "sketches.safetensors"),
             "--parent",
             str(os.getpid()),
         ]

@@ -10,7 +10,7 @@ from doyen_platform.database.transactions import Database
 from doyen_platform.policies.models import PolicyRow
 from doyen_platform.policies.schemas import Combination, PolicyBody
 from doyen_router.errors import NotFound
-from doyen_router.gate.decision import Policy
+from doyen_router.gate.decision import Exploration, Policy
 
 DEFAULT_POLICY = "default"
 
@@ -28,21 +28,17 @@ class RoutingPolicy:
     combination: Combination
 
 
+def for_named(policy: Policy) -> Policy:
+    """What of it binds a request that names its expert: where data may go. Whom `auto` prefers does not."""
+    return Policy(name=policy.name, regions=policy.regions, data_class=policy.data_class)
+
+
 def routing_policy(name: str, body: PolicyBody) -> RoutingPolicy:
-    return RoutingPolicy(
-        Policy(
-            name=name,
-            selection=body.selection,
-            top_k=body.top_k,
-            mass=body.mass,
-            floor=body.floor,
-            inside_floor=body.inside_floor,
-            on_abstain=body.on_abstain,
-            allow=None if body.allow is None else tuple(body.allow),
-            deny=tuple(body.deny),
-        ),
-        body.combination,
-    )
+    values = body.model_dump(exclude={"combination", "exploration"})
+    for field in ("allow", "deny", "regions"):
+        values[field] = None if values[field] is None else tuple(values[field])
+    exploration = None if body.exploration is None else Exploration(**body.exploration.model_dump())
+    return RoutingPolicy(Policy(name=name, exploration=exploration, **values), body.combination)
 
 
 class LivePolicies:

@@ -14,12 +14,44 @@ from doyen_platform.policies.schemas import PolicyBody
 from doyen_platform.tenants.service import get_tenant
 from doyen_router.errors import Forbidden, Invalid
 
+BASELINES = ("fixed", "random", "hash")
+# The gate is not asked, or everybody is: nothing that moves its choice can count.
+DENSE_IGNORES = ("exploration",)
+BASELINE_IGNORES = ("floor", "inside_floor", "exploration", "balance_bound", "fit_tolerance", "stickiness")
+
+
+class PolicyContradiction(Invalid):
+    """Each field is right alone, but not with another one."""
+
+    code = "policy_contradiction"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}", param=field)
+
+
+def check(body: PolicyBody) -> None:
+    """Raises `PolicyContradiction`. A policy that was stored is never checked again: it must go on working."""
+    if body.selection == "fixed" and body.fixed is None:
+        raise PolicyContradiction("fixed", "name the expert that answers, or take another selection")
+    if body.fixed is not None and body.selection != "fixed":
+        raise PolicyContradiction("fixed", f"counts only with selection 'fixed', not {body.selection!r}: leave it out")
+    allowed = body.allow is None or body.fixed in body.allow
+    if body.fixed is not None and (body.fixed in body.deny or not allowed):
+        raise PolicyContradiction("fixed", f"{body.fixed!r} is not allowed by 'allow' and 'deny': change one of them")
+    if body.regions is not None and not body.regions:
+        raise PolicyContradiction("regions", "an empty list allows no expert at all: name regions, or leave it out")
+    without = BASELINE_IGNORES if body.selection in BASELINES else DENSE_IGNORES if body.selection == "dense" else ()
+    for field in without:
+        if getattr(body, field) != PolicyBody.model_fields[field].default:
+            raise PolicyContradiction(field, f"has no effect with selection {body.selection!r}: leave it out")
+
 
 def list_policies(session: Session, caller: Principal) -> list[PolicyRow]:
     return [row for row in session.scalars(select(PolicyRow).order_by(PolicyRow.name)) if caller.sees(row.tenant_id)]
 
 
 def put_policy(session: Session, caller: Principal, name: str, body: PolicyBody, *, tenant: str | None) -> PolicyRow:
+    check(body)
     tenant = caller.tenant or tenant
     if name == DEFAULT_POLICY and tenant is not None:
         raise Invalid("the default policy is for all tenants: only a platform admin may change it", param="name")

@@ -12,13 +12,17 @@ import numpy.typing as npt
 from doyen_experts.contract import Vector
 from doyen_platform.database.table import new_id
 from doyen_platform.experts.live import LiveExperts
-from doyen_platform.experts.states import ExpertState
+from doyen_platform.experts.loads import LiveLoads
 from doyen_platform.gates.keeper import GateKeeper
-from doyen_platform.policies.live import LivePolicies, RoutingPolicy
+from doyen_platform.policies.balance import LiveBalance
+from doyen_platform.policies.live import LivePolicies, RoutingPolicy, for_named
+from doyen_platform.routing.hints import NO_HINTS, Hints
+from doyen_platform.sessions.live import LiveSessions
 from doyen_router.encoder.microbatch import BatchedEncoder
-from doyen_router.errors import NotFound, Unavailable
-from doyen_router.gate.decide import decide, pin
-from doyen_router.gate.decision import Choice, Snapshot
+from doyen_router.errors import Forbidden, NotFound, Unavailable
+from doyen_router.gate.decide import ExpertNotCandidate, decide, pin
+from doyen_router.gate.decision import Choice, Conditions, Policy, Snapshot
+from doyen_router.text_features import featured
 
 AUTO = "auto"
 
@@ -39,6 +43,17 @@ class ExpertUnavailable(Unavailable):
         super().__init__(f"the expert {name!r} is {state} and cannot answer now", retry_after_seconds=5.0)
 
 
+class ExpertMasked(Forbidden):
+    """The caller named an expert that must not see this request."""
+
+    code = "expert_masked"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the expert {name!r} may not answer this request: {reason}; use 'auto' or another expert")
+        self.name = name
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
     """A choice, with all that is needed to make it again. `vector` is the exact embedding; the gate saw `features`."""
@@ -47,6 +62,8 @@ class Routed:
     choice: Choice
     policy: RoutingPolicy
     snapshot: Snapshot
+    conditions: Conditions
+    hints: Hints
     gate_version: str | None
     seed: int
     vector: Vector | None
@@ -57,37 +74,55 @@ class Routed:
 
 class Routing:
     def __init__(
-        self, encoder: BatchedEncoder, keeper: GateKeeper, experts: LiveExperts, policies: LivePolicies
+        self,
+        encoder: BatchedEncoder,
+        keeper: GateKeeper,
+        experts: LiveExperts,
+        policies: LivePolicies,
+        loads: LiveLoads,
+        sessions: LiveSessions,
+        balance: LiveBalance,
     ) -> None:
         self._encoder = encoder
         self._keeper = keeper
         self._experts = experts
         self._policies = policies
+        self._loads = loads
+        self._sessions = sessions
+        self._balance = balance
 
-    async def route(self, model: str, text: str, tenant: str) -> Routed:
-        """`model` is `auto`, `auto:<policy>`, or an expert's name, which bypasses the gate.
+    async def route(self, model: str, text: str, tenant: str, hints: Hints = NO_HINTS) -> Routed:
+        """`model` is `auto`, `auto:<policy>`, or an expert's name, which bypasses the gate, but no mask.
 
-        Raises ModelNotFound, PolicyNotFound, ExpertUnavailable.
+        Raises ModelNotFound, PolicyNotFound, ExpertUnavailable, ExpertMasked. Changes nothing: see `count`.
         """
         if model == AUTO or model.startswith(AUTO + ":"):
-            return await self._by_gate(self._policies.get(model.partition(":")[2] or None, tenant), text, tenant)
-        return await self._pinned(model, text, tenant)
+            policy = self._policies.get(model.partition(":")[2] or None, tenant)
+            return await self._by_gate(policy, text, tenant, hints)
+        return await self._pinned(model, text, tenant, hints)
 
-    async def _by_gate(self, policy: RoutingPolicy, text: str, tenant: str) -> Routed:
+    def count(self, routed: Routed, tenant: str) -> None:
+        """The choice is followed: it is load, which others under the policy are balanced against."""
+        self._balance.count(routed.policy.policy, tenant, routed.snapshot, routed.choice)
+
+    async def _by_gate(self, policy: RoutingPolicy, text: str, tenant: str, hints: Hints) -> Routed:
         started = time.perf_counter()
         vector = await self._encoder.encode_one(text)
-        encoded = time.perf_counter()
         # Rounded before the decision, so that what is stored is exactly what the gate saw.
-        features = vector.astype(np.float16)
+        features = featured(vector[None, :], [text])[0].astype(np.float16)
+        encoded = time.perf_counter()
         decision_id, gate, snapshot = new_id(), self._keeper.current, self._experts.snapshot(tenant)
         seed = decision_id.int & 0x7FFF_FFFF
-        choice = _without_strangers(decide(gate, features.astype(np.float32), snapshot, policy.policy, seed), snapshot)
+        conditions = self._conditions(policy.policy, tenant, snapshot, hints)
+        choice = decide(gate, features.astype(np.float32), snapshot, policy.policy, seed, conditions)
         decided = time.perf_counter()
         return Routed(
             decision_id=decision_id,
-            choice=choice,
+            choice=without_strangers(choice, snapshot),
             policy=policy,
             snapshot=snapshot,
+            conditions=conditions,
+            hints=hints,
             gate_version=gate.version,
             seed=seed,
             vector=vector,
@@ -96,22 +131,26 @@ class Routing:
             decide_ms=(decided - encoded) * 1e3,
         )
 
-    async def _pinned(self, name: str, text: str, tenant: str) -> Routed:
+    async def _pinned(self, name: str, text: str, tenant: str, hints: Hints) -> Routed:
         expert = self._experts.find(name, tenant)
         if expert is None:
             raise ModelNotFound(name)
-        if expert.state != ExpertState.ACTIVE:
-            raise ExpertUnavailable(name, expert.state.value)
+        policy, conditions = self._policies.get(None, tenant), Conditions(data_class=hints.data_class)
+        _pin(
+            name, self._experts.snapshot(tenant), for_named(policy.policy), conditions
+        )  # before anything is made of the text
         started = time.perf_counter()
         vector = await self._encoder.encode_one(text) if expert.uses_vector else None
         encoded = time.perf_counter()
         decision_id, snapshot = new_id(), self._experts.snapshot(tenant)
-        choice = pin(name, snapshot)
+        choice = _pin(name, snapshot, for_named(policy.policy), conditions)
         return Routed(
             decision_id=decision_id,
             choice=choice,
-            policy=self._policies.get(None, tenant),
+            policy=policy,
             snapshot=snapshot,
+            conditions=conditions,
+            hints=hints,
             gate_version=None,
             seed=decision_id.int & 0x7FFF_FFFF,
             vector=vector,
@@ -120,8 +159,34 @@ class Routing:
             decide_ms=(time.perf_counter() - encoded) * 1e3,
         )
 
+    def _conditions(self, policy: Policy, tenant: str, snapshot: Snapshot, hints: Hints) -> Conditions:
+        names = [candidate.name for candidate in snapshot.candidates]
+        previous = self._sessions.previous(tenant, hints.session)
+        if previous is not None and previous not in names:
+            previous = None
+        biases = self._balance.biases(policy, tenant, snapshot)
+        return Conditions(
+            context=hints.context(tenant, previous),
+            previous=previous,
+            loads=self._loads.of(policy, names, biases),
+            data_class=hints.data_class,
+            hash_key=str(hints.session) if policy.selection == "hash" and hints.session else None,
+        )
 
-def _without_strangers(choice: Choice, snapshot: Snapshot) -> Choice:
+
+def _pin(name: str, snapshot: Snapshot, policy: Policy, conditions: Conditions) -> Choice:
+    state = next((one.masked for one in snapshot.candidates if one.name == name), None)
+    if state is not None:
+        raise ExpertUnavailable(name, state)
+    try:
+        return pin(name, snapshot, policy, conditions)
+    except ExpertNotCandidate as error:
+        if error.reason is None:
+            raise ModelNotFound(name) from None
+        raise ExpertMasked(name, error.reason) from None
+
+
+def without_strangers(choice: Choice, snapshot: Snapshot) -> Choice:
     """The gate knows every tenant's experts; nobody hears the names of another tenant's."""
     own = {candidate.name for candidate in snapshot.candidates}
     return replace(choice, masked={name: reason for name, reason in choice.masked.items() if name in own})

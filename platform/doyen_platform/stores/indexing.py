@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from doyen_experts.contract import Vector
 from doyen_experts.store.chunking import chunk, embedding_text
@@ -30,6 +30,7 @@ from doyen_platform.stores.models import ChunkRow, DocumentRow
 from doyen_platform.stores.states import DocumentState
 from doyen_router.encoder.contract import Encoder
 from doyen_router.errors import DoyenError, Unavailable
+from doyen_router.gate.sketch import MOST_CANDIDATES, TEXT_CHARS, Sketch, sketched
 
 log = logging.getLogger(__name__)
 
@@ -81,17 +82,31 @@ class Indexer:
         chunks, vectors_ND = self._all_chunks(expert_id)
         return self._write(self.root(expert_id), chunks, vectors_ND, encoder_identity=self._encoder.identity)
 
-    def vectors(self, expert_id: uuid.UUID, *, most: int, seed: int = 0) -> Vector:
-        """An even sample of the expert's chunk vectors, shape (at most `most`, D)."""
+    def sketch(self, expert_id: uuid.UUID) -> Sketch:
+        """The passages that stand best for the expert's store, for the gate to look at. Empty without chunks."""
+        ids = select(ChunkRow.id).where(ChunkRow.expert_id == expert_id, ChunkRow.encoder == self._encoder.identity)
         with self._database.read() as session:
-            stored = session.scalars(
-                select(ChunkRow.vector).where(ChunkRow.expert_id == expert_id).order_by(ChunkRow.id)
-            )
-            all_ND = [np.frombuffer(vector, np.float32) for vector in stored]
-        if not all_ND:
-            return self._no_vectors()
-        picked = np.random.default_rng(seed).permutation(len(all_ND))[:most]
-        return np.stack([all_ND[i] for i in sorted(picked)])
+            # In the order of documents and chunks, evenly: a large store is not read whole for a few passages of it.
+            found = list(session.scalars(ids.order_by(ChunkRow.document_id, ChunkRow.ordinal)))
+            sample = found[:: max(1, -(-len(found) // MOST_CANDIDATES))]
+            text = func.substr(DocumentRow.text, ChunkRow.start + 1, TEXT_CHARS)
+            passages = [
+                row
+                for start in range(0, len(sample), 500)
+                for row in session.execute(
+                    select(ChunkRow.vector, ChunkRow.heading, text, DocumentRow.title, ChunkRow.document_id)
+                    .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
+                    .where(ChunkRow.id.in_(sample[start : start + 500]))
+                    .order_by(ChunkRow.document_id, ChunkRow.ordinal)
+                )
+            ]
+        if not passages:
+            return sketched(self._no_vectors(), ())
+        return sketched(
+            np.stack([np.frombuffer(vector, np.float32) for vector, *_ in passages]),
+            [f"{heading or title}: {text}" for _, heading, text, title, _ in passages],
+            documents=[document.hex for *_, document in passages],
+        )
 
     def forget(self, expert_id: uuid.UUID, *, keep: Sequence[Path] = ()) -> None:
         """Deletes the generations of an expert, but those to keep."""

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from doyen_platform.database.transactions import Database
 from doyen_platform.tenants.models import Tenant
-from doyen_platform.tenants.service import PromptStorage
+from doyen_platform.tenants.storage import PromptStorage
 
 
 class LiveTenants:

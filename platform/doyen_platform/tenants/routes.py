@@ -9,7 +9,7 @@ from doyen_platform.keys.access import Admin
 from doyen_platform.tenants import service
 from doyen_platform.tenants.models import Tenant
 from doyen_platform.tenants.schemas import TenantCreate, TenantList, TenantName, TenantPatch, TenantView
-from doyen_platform.tenants.service import PromptStorage
+from doyen_platform.tenants.storage import PromptStorage
 from doyen_platform.web.reference import problems
 
 router = APIRouter(prefix="/admin/tenants", tags=["admin: tenants"])

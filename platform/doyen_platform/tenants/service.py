@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from doyen_platform.audit.service import note
 from doyen_platform.keys.access import Principal
 from doyen_platform.tenants.models import DEFAULT_TENANT, Tenant
+from doyen_platform.tenants.storage import PromptStorage
 from doyen_router.errors import Conflict, Forbidden, Invalid, NotFound
-
-
-class PromptStorage(StrEnum):
-    """What a decision keeps of the prompt. `nothing` keeps no embedding either: such a decision cannot be replayed."""
-
-    NOTHING = "nothing"
-    HASH = "hash"
-    REDACTED = "redacted"
-    FULL = "full"
 
 
 class TenantNotFound(NotFound):

@@ -34,3 +34,8 @@ class Encoder(Protocol):
     def count_tokens(self, text: str) -> int:
         """Tokens of the whole text, special tokens included, before any truncation."""
         ...
+
+
+def truncates(encoder: Encoder, text: str) -> bool:
+    """Whether the end of the text is not read by the encoder."""
+    return encoder.count_tokens(text) > encoder.max_tokens

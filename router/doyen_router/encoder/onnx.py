@@ -20,10 +20,11 @@ from doyen_router.errors import Invalid
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-Pooling = Literal["mean", "cls"]
+# "model": the ONNX graph pools by itself, and gives one vector a text.
+Pooling = Literal["mean", "cls", "model"]
 
 # Padded tokens of one run. Larger runs are no faster on a CPU, and their activations stay resident for good.
-RUN_TOKENS = 384
+RUN_TOKENS = 128
 # Few tokens have more characters. Texts are cut there first, so that a megabyte prompt costs no second of tokenising.
 CHARACTERS_PER_TOKEN = 64
 
@@ -47,10 +48,10 @@ def onnx_identity(model_sha256: str, tokenizer_sha256: str, pooling: Pooling) ->
 
 
 class OnnxEncoder:
-    """Unit vectors by mean (or first-token) pooling. Thread-safe: runs share one session.
+    """Unit vectors by mean pooling, the first token, or as the graph makes them. Thread-safe: runs share one session.
 
     Without `identity` both files are hashed. `threads` are those of one inference: a second thread on a busy core
-    makes it slower, not faster.
+    makes it slower, not faster. `prompt` is put before every text, and counts among its tokens.
     """
 
     def __init__(
@@ -61,21 +62,27 @@ class OnnxEncoder:
         max_tokens: int = 256,
         threads: int = 1,
         pooling: Pooling = "mean",
+        prompt: str = "",
+        pad_id: int = 0,
         identity: str | None = None,
     ) -> None:
         self._identity = identity or onnx_identity(file_sha256(model_path), file_sha256(tokenizer_path), pooling)
         self._max_tokens = max_tokens
         self._pooling = pooling
+        self._prompt = prompt
+        self._pad_id = pad_id
         self._tokenizer = _open_tokenizer(tokenizer_path)
+        self._closing = _closing_tokens(self._tokenizer)
         self._session = _open_session(model_path, threads)
         self._inputs = {wanted.name for wanted in self._session.get_inputs()}
         if not self._inputs <= {"input_ids", "attention_mask", "token_type_ids"}:
             raise EncoderBroken(model_path, f"it wants the inputs {sorted(self._inputs)}")
         self._output = self._session.get_outputs()[0].name
-        hidden_BLD = self._run([[0, 0]])
-        if hidden_BLD.ndim != 3:
-            raise EncoderBroken(model_path, f"its first output {self._output!r} is not (texts, tokens, dimensions)")
-        self._dimensions = int(hidden_BLD.shape[2])
+        hidden = self._run([[0, 0]])
+        wanted = "texts, dimensions" if pooling == "model" else "texts, tokens, dimensions"
+        if hidden.ndim != (2 if pooling == "model" else 3):
+            raise EncoderBroken(model_path, f"its first output {self._output!r} is not ({wanted})")
+        self._dimensions = int(hidden.shape[-1])
         _return_freed_memory()
 
     @property
@@ -91,16 +98,16 @@ class OnnxEncoder:
         return self._max_tokens
 
     def count_tokens(self, text: str) -> int:
-        return len(self._tokenizer.encode(_well_formed(text)).ids)
+        return len(self._tokenizer.encode(self._prompt + _well_formed(text)).ids)
 
     def encode(self, texts: Sequence[str], *, max_tokens: int | None = None) -> Vector:
         """Unit vectors in the order of `texts`. Beyond 64 characters a token, a text is not even tokenised."""
         limit = max(3, min(self._max_tokens, max_tokens or self._max_tokens))
         if len(texts) == 1:
-            tokens = _truncated(self._tokenizer.encode(_prepared(texts[0], limit)), limit)
-            return self._pooled(self._run([tokens]), None)
-        encodings = self._tokenizer.encode_batch_fast([_prepared(text, limit) for text in texts])
-        token_lists = [_truncated(encoding, limit) for encoding in encodings]
+            encoding = self._tokenizer.encode(self._prompt + _prepared(texts[0], limit))
+            return self._pooled(self._run([_truncated(encoding, limit, self._closing)]), None)
+        encodings = self._tokenizer.encode_batch_fast([self._prompt + _prepared(text, limit) for text in texts])
+        token_lists = [_truncated(encoding, limit, self._closing) for encoding in encodings]
         vectors_ND = np.empty((len(texts), self._dimensions), dtype=np.float32)
         for batch in _runs_of_like_length([len(tokens) for tokens in token_lists]):
             batch_tokens = [token_lists[index] for index in batch]
@@ -110,7 +117,7 @@ class OnnxEncoder:
 
     def _run(self, token_lists: list[list[int]]) -> npt.NDArray[np.float32]:
         longest = max(len(tokens) for tokens in token_lists)
-        ids_BL = np.zeros((len(token_lists), longest), dtype=np.int64)
+        ids_BL = np.full((len(token_lists), longest), self._pad_id, dtype=np.int64)
         mask_BL = np.zeros_like(ids_BL)
         for row, tokens in enumerate(token_lists):
             ids_BL[row, : len(tokens)] = tokens
@@ -121,7 +128,9 @@ class OnnxEncoder:
         return np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
 
     def _pooled(self, hidden_BLD: npt.NDArray[np.float32], lengths_B: npt.NDArray[np.int64] | None) -> Vector:
-        if self._pooling == "cls":
+        if self._pooling == "model":
+            vectors_BD = hidden_BLD
+        elif self._pooling == "cls":
             vectors_BD = hidden_BLD[:, 0]
         elif lengths_B is None:
             vectors_BD = hidden_BLD.mean(axis=1)
@@ -178,12 +187,18 @@ def _runs_of_like_length(lengths: list[int]) -> list[list[int]]:
     return runs
 
 
-def _truncated(encoding: Encoding, limit: int) -> list[int]:
+def _closing_tokens(tokenizer: Tokenizer) -> int:
+    """How many special tokens end every text: one for BERT, none for some others."""
+    special = tokenizer.encode("a").special_tokens_mask
+    return next((count for count, of_model in enumerate(reversed(special)) if not of_model), 0)
+
+
+def _truncated(encoding: Encoding, limit: int, closing: int) -> list[int]:
     tokens = encoding.ids
     if len(tokens) <= limit:
         return tokens or [0]
-    # The closing special token stays, as in the training of the model.
-    return [*tokens[: limit - 1], tokens[-1]]
+    # The closing special tokens stay, as in the training of the model.
+    return [*tokens[: limit - closing], *tokens[len(tokens) - closing :]]
 
 
 def _prepared(text: str, limit: int) -> str:

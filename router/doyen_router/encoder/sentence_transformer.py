@@ -1,4 +1,4 @@
-"""Any sentence-transformers folder: by its ONNX file when it has one, else through torch (extra `[models]`)."""
+"""Any encoder's folder: an exported artifact, one with an ONNX file, or sentence-transformers through torch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from doyen_router.encoder.artifact import is_artifact, load_artifact
 from doyen_router.encoder.contract import Encoder, Vector
 from doyen_router.encoder.onnx import EncoderBroken, OnnxEncoder, Pooling, file_sha256
 from doyen_router.encoder.packaged import packaged_encoder
@@ -21,21 +22,26 @@ ONNX_FILES = ("onnx/model.onnx", "model.onnx")
 
 class EncoderNotFound(NotFound):
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} is no sentence-transformers folder: it has neither an ONNX model nor modules.json")
+        super().__init__(
+            f"{folder} is no encoder's folder: it has neither a manifest.json, nor an ONNX model, nor modules.json"
+        )
 
 
 class ModelsExtraMissing(Unavailable):
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"{folder} has no ONNX model, and running it through torch needs the extra: pip install 'doyen[models]'"
+            f"{folder} is to be run through torch, which needs the extra: pip install 'doyen[models]'. "
+            "A folder that `doyen encoder export` wrote does without"
         )
 
 
 def load_encoder(spec: str | Path | None = None, *, threads: int = 1) -> Encoder:
-    """The packaged default for None, else the sentence-transformers folder at `spec`."""
+    """The packaged default for None, else the folder at `spec`: of `export_encoder`, or of sentence-transformers."""
     if spec is None:
         return packaged_encoder(threads=threads)
     folder = Path(spec)
+    if is_artifact(folder):
+        return load_artifact(folder, threads=threads)
     for name in ONNX_FILES:
         if (folder / name).is_file():
             return OnnxEncoder(
@@ -50,21 +56,39 @@ def load_encoder(spec: str | Path | None = None, *, threads: int = 1) -> Encoder
     return SentenceTransformerEncoder(folder, threads=threads)
 
 
+def open_sentence_transformer(folder: Path, *, threads: int = 1, **options: Any) -> Any:  # Any: untyped
+    """The torch model, on the CPU and from local files alone. Code inside the folder is never run."""
+    if not (folder / "modules.json").is_file():
+        raise EncoderNotFound(folder)
+    if not (folder / "model.safetensors").is_file():
+        raise EncoderBroken(folder, "its weights are not in model.safetensors")
+    pickled = [path for path in folder.rglob("*.bin") if not (path.parent / "model.safetensors").is_file()]
+    if pickled:
+        raise EncoderBroken(pickled[0], "it is a pickle, which runs code when it is opened; save it as safetensors")
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+    except ImportError as error:
+        raise ModelsExtraMissing(folder) from error
+    # Its bar for the loading of weights would run through those of commands. transformers has no types here.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    torch.set_num_threads(threads)
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True, **options).eval()
+
+
+def default_prompt(model: Any) -> str:  # Any: untyped
+    """What the model's makers want before every text; empty for most."""
+    name = model.default_prompt_name
+    return str(model.prompts.get(name) or "") if name else ""
+
+
 class SentenceTransformerEncoder:
     """The torch reference. Slower and larger than ONNX Runtime; runs any architecture. Thread-safe by a lock."""
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
-        if not (folder / "model.safetensors").is_file():
-            # Older weight files are pickles, which run code when they are opened.
-            raise EncoderBroken(folder, "its weights are not in model.safetensors")
-        try:
-            import torch
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise ModelsExtraMissing(folder) from error
-        torch.set_num_threads(threads)
+        self._model = open_sentence_transformer(folder, threads=threads)
         self._identity = _folder_identity(folder)
-        self._model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)  # Any: untyped
         self._lock = threading.Lock()
 
     @property
@@ -80,7 +104,8 @@ class SentenceTransformerEncoder:
         return int(self._model.max_seq_length)
 
     def count_tokens(self, text: str) -> int:
-        return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        whole = default_prompt(self._model) + text
+        return len(self._model.tokenizer(whole, truncation=False, verbose=False)["input_ids"])
 
     def encode(self, texts: Sequence[str], *, max_tokens: int | None = None) -> Vector:
         if not texts:
@@ -122,6 +147,7 @@ def _json(path: Path) -> dict[str, Any]:  # Any: a foreign file
 
 
 def _folder_identity(folder: Path) -> str:
-    names = ("model.safetensors", "tokenizer.json", "modules.json", "1_Pooling/config.json")
-    parts = [f"{name} {file_sha256(folder / name)}" for name in names if (folder / name).is_file()]
+    """Over all weights and settings, also those of layers behind the transformer. The words about a model are none."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))
+    parts = [f"{path.relative_to(folder).as_posix()} {file_sha256(path)}" for path in paths]
     return hashlib.sha256("\n".join(["torch", *parts]).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """How good a gate is on labelled texts that it was not trained on.
 
-Legend: N texts, O outside texts, D dimensions, E experts.
+Legend: N texts, O outside texts, F features, E experts.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TypedDict
 import numpy as np
 
 from doyen_router.encoder.contract import Encoder, Vector
-from doyen_router.gate.calibration import expected_calibration_error, probabilities, reliability
+from doyen_router.encoder.encoding import Progress
+from doyen_router.gate.calibration import expected_calibration_error, reliability
 from doyen_router.gate.decide import decide, snapshot_of
-from doyen_router.gate.decision import Policy
+from doyen_router.gate.decision import NO_CONDITIONS, Conditions, Policy
 from doyen_router.gate.examples import Example
 from doyen_router.gate.gate import Gate
-from doyen_router.gate.inside import auroc, energies, raw_scores
+from doyen_router.gate.inside import Doubles, InsideFeatures, auroc, energies, raw_scores
 from doyen_router.gate.measures import average_precision, fpr95, per_label
-from doyen_router.gate.training import Progress, TooFewExamples, UnknownLabels, encoded
+from doyen_router.gate.training import TooFewExamples, UnknownLabels, encoded_features
 
 TIMED = 500
 
@@ -79,15 +80,15 @@ def evaluate(
     if unknown:
         raise UnknownLabels(unknown, gate.experts)
     told = progress or (lambda _stage, _share: None)
-    vectors_ND = encoded(encoder, [example.text for example in examples], told, "encoding examples")
+    features_NF = encoded_features(encoder, [example.text for example in examples], told, "encoding examples")
     labels_N = np.array([gate.experts.index(example.expert) for example in examples], dtype=np.intp)
-    logits_NE, nearness_NE = gate.batch_scores(vectors_ND)
-    shares_NE = probabilities(logits_NE, gate.card.temperature)
+    logits_NE, inside_N = _scored(gate, features_NF)
+    if gate.card.context_features:
+        logits_NE = logits_NE + np.stack([gate.context_logits(dict(example.context)) for example in examples])
+    shares_NE = gate.batch_shares(logits_NE)
     ranked_NE = np.argsort(-shares_NE, axis=1, kind="stable")
     correct_N = ranked_NE[:, 0] == labels_N
-    scale = gate.card.inside
-    inside_N = raw_scores(scale, energies(logits_NE), nearness_NE.max(axis=1))
-    kept_N = inside_N >= scale.score_at_half
+    kept_N = inside_N >= gate.card.inside.score_at_half
     measures = per_label(labels_N, ranked_NE[:, 0], len(gate.experts))
     present = {expert: measure for expert, measure in zip(gate.experts, measures, strict=True) if measure.count}
     return Evaluation(
@@ -102,20 +103,27 @@ def evaluate(
             expert: ExpertReport(count=measure.count, precision=measure.precision, recall=measure.recall, f1=measure.f1)
             for expert, measure in present.items()
         },
-        outside=_outside(gate, encoded(encoder, outside, told, "encoding outside texts"), inside_N)
+        outside=_outside(gate, encoded_features(encoder, outside, told, "encoding outside texts"), inside_N)
         if outside
         else None,
-        decide_ms=_decide_ms(gate, vectors_ND[:TIMED]),
+        decide_ms=_decide_ms(gate, features_NF[:TIMED], examples),
     )
 
 
-def _outside(
-    gate: Gate, vectors_OD: Vector, inside_N: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> OutsideReport:
-    logits_OE, nearness_OE = gate.batch_scores(vectors_OD)
-    outside_O = raw_scores(gate.card.inside, energies(logits_OE), nearness_OE.max(axis=1))
+def _scored(gate: Gate, features_NF: Vector) -> tuple[Vector, Doubles]:
+    """Logits (N, E) and the raw in-domain score (N,)."""
+    logits_NE, nearness_NE = gate.batch_scores(features_NF)
+    neighbours_N = (
+        gate.batch_neighbours(features_NF) if gate.card.inside.neighbours_weight else np.zeros(len(features_NF))
+    )
+    seen = InsideFeatures(energies(logits_NE), nearness_NE.max(axis=1).astype(np.float64), neighbours_N)
+    return logits_NE, raw_scores(gate.card.inside, seen)
+
+
+def _outside(gate: Gate, features_OF: Vector, inside_N: Doubles) -> OutsideReport:
+    outside_O = _scored(gate, features_OF)[1]
     return OutsideReport(
-        count=len(vectors_OD),
+        count=len(features_OF),
         auroc=auroc(inside_N, outside_O),
         fpr95=fpr95(inside_N, outside_O),
         aupr=average_precision(-outside_O, -inside_N),
@@ -123,12 +131,13 @@ def _outside(
     )
 
 
-def _decide_ms(gate: Gate, vectors_ND: Vector) -> Milliseconds:
+def _decide_ms(gate: Gate, features_NF: Vector, examples: Sequence[Example]) -> Milliseconds:
     snapshot = snapshot_of(gate)
     policy = Policy()
     elapsed: list[float] = []
-    for vector_D in vectors_ND:
+    for features_F, example in zip(features_NF, examples, strict=False):
+        conditions = Conditions(context=dict(example.context)) if example.context else NO_CONDITIONS
         start = time.perf_counter()
-        decide(gate, vector_D, snapshot, policy, 0)
+        decide(gate, features_F, snapshot, policy, 0, conditions)
         elapsed.append((time.perf_counter() - start) * 1000)
     return Milliseconds(p50=float(np.quantile(elapsed, 0.5)), p99=float(np.quantile(elapsed, 0.99)))

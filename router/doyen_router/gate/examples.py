@@ -15,12 +15,14 @@ from doyen_router.gate.card import DataFacts
 @dataclass(frozen=True, slots=True)
 class Example:
     """`fine` is a label below the expert (an intent). Texts of one `group` (a document) are never split between
-    training and held-out data, where they would make the figures flatter the gate."""
+    training and held-out data, where they would make the figures flatter the gate. `context` are named features of the
+    request, such as (("locale", "de"),)."""
 
     text: str
     expert: str
     fine: str | None = None
     group: str | None = None
+    context: tuple[tuple[str, str], ...] = ()
 
 
 class ExamplesUnreadable(Invalid):
@@ -36,13 +38,14 @@ def read_examples(
     label_field: str = "expert",
     fine_field: str | None = None,
     group_field: str | None = None,
+    context_fields: Sequence[str] = (),
 ) -> list[Example]:
-    """One example a line; blank lines are skipped. Fine label and group may be missing or null in a line.
+    """One example a line; blank lines are skipped. Fine label, group and context may be missing or null in a line.
 
     Raises `ExamplesUnreadable` with file, line and field; also when no line at all has a field that is asked for.
     """
     rows = _rows(path)
-    for name in (fine_field, group_field):
+    for name in (fine_field, group_field, *context_fields):
         if name is not None and not any(name in row for _, row in rows):
             raise ExamplesUnreadable(path, f"no line has the field {name!r}")
     return [
@@ -51,6 +54,11 @@ def read_examples(
             _text_of(path, line, row, label_field),
             _optional_text_of(path, line, row, fine_field),
             _optional_text_of(path, line, row, group_field),
+            tuple(
+                (name, value)
+                for name in context_fields
+                if (value := _optional_text_of(path, line, row, name)) is not None
+            ),
         )
         for line, row in rows
     ]
@@ -65,7 +73,9 @@ def data_facts(examples: Sequence[Example] | Sequence[str]) -> DataFacts:
     """Count and SHA-256 of the texts and labels in their order."""
     digest = hashlib.sha256()
     for example in examples:
-        fields = [example] if isinstance(example, str) else [example.text, example.expert, example.fine]
+        fields = (
+            [example] if isinstance(example, str) else [example.text, example.expert, example.fine, *example.context]
+        )
         digest.update(json.dumps(fields).encode() + b"\n")
     return DataFacts(count=len(examples), sha256=digest.hexdigest())
 

@@ -1,25 +1,38 @@
-"""The gate: rows that vote for experts. Immutable; it scores vectors, and knows neither policies nor who may be asked.
+"""The gate: rows that vote for experts. Immutable; it scores features, and knows neither policies nor who may be asked.
 
-Legend: N texts, D dimensions, R rows, E experts, S reference vectors. Rows and references lie in the order of
+Legend: N texts, D dimensions of the encoder, F features (the encoder's, then the words' sketch), H hidden units of the
+trunk, R rows, E experts, K of them, S references, P passages. Rows, references and passages lie in the order of
 `card.experts`, one expert's together.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from doyen_router.encoder.contract import Encoder, Vector
 from doyen_router.errors import Invalid, NotFound
+from doyen_router.gate.calibration import calibrated
 from doyen_router.gate.card import ExpertFacts, GateCard
+from doyen_router.gate.context import pairs
+from doyen_router.gate.evidence import USUAL, evidence, evidence_logits, retrieved
+from doyen_router.gate.inside import inside, neighbourhood, raw_score
+from doyen_router.text_features import LEXICAL_DIMENSIONS
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Halves = npt.NDArray[np.float16]
+Indexes = npt.NDArray[np.intp]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+TENSORS = ("weights_RW", "bias_R", "prototypes_RD", "references_SF", "passages_PD", "trunk_HD", "trunk_bias_H")
 
 
 class GateMalformed(Invalid):
@@ -32,60 +45,171 @@ class ExpertNotInGate(NotFound):
         super().__init__(f"the gate knows no expert {name!r}")
 
 
+class Judgement(NamedTuple):
+    """Of one text: logits (E,), with evidence and context in them, and what the two added; nearness (E,).
+
+    `neighbours_S` are cosines to all references, when the in-domain score wants them.
+    """
+
+    logits_E: Floats
+    nearness_E: Floats
+    evidence_E: Floats | None
+    context_E: Floats | None
+    neighbours_S: Floats | None
+
+
+class Rows(NamedTuple):
+    """Of one expert or of many. W is F, or F + H in a gate with a trunk."""
+
+    weights_RW: Floats
+    bias_R: Floats
+    prototypes_RD: Floats
+
+
+class Samples(NamedTuple):
+    """What is kept of an expert's material: texts that show what others would lose to a newcomer, and passages."""
+
+    references_SF: Halves
+    reference_texts: tuple[str, ...]
+    passages_PD: Halves
+    passage_texts: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Gate:
     """An expert's logit is the logsumexp of its rows' logits; its nearness the best cosine of its rows' prototypes.
 
     Nothing of an expert depends on another's rows, so that experts leave and join without moving the others by a bit.
+    A trunk, when there is one, is shared and frozen: rows beyond F weigh its hidden units.
     """
 
     card: GateCard
-    weights_RD: Floats
-    bias_R: Floats
-    prototypes_RD: Floats
-    references_SD: Halves
+    rows: Rows
+    samples: Samples
+    trunk_HD: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    trunk_bias_H: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     experts: tuple[str, ...] = field(init=False)
-    row_starts: npt.NDArray[np.intp] = field(init=False)
-    row_counts: npt.NDArray[np.intp] = field(init=False)
+    row_starts: Indexes = field(init=False)
+    row_counts: Indexes = field(init=False)
+    passage_counts: Indexes = field(init=False)
+    reference_counts: Indexes = field(init=False)
 
     def __post_init__(self) -> None:
         facts = self.card.experts.values()
         counts_E = np.array([len(expert.rows) for expert in facts], dtype=np.intp)
         set_field = object.__setattr__
-        for name in ("weights_RD", "bias_R", "prototypes_RD", "references_SD"):
-            set_field(self, name, np.ascontiguousarray(getattr(self, name)))
         set_field(self, "experts", tuple(self.card.experts))
         set_field(self, "row_counts", counts_E)
         set_field(self, "row_starts", np.cumsum(counts_E) - counts_E)
+        set_field(self, "passage_counts", np.array([expert.passages for expert in facts], dtype=np.intp))
+        set_field(self, "reference_counts", np.array([expert.references for expert in facts], dtype=np.intp))
+        set_field(self, "rows", Rows(*map(_frozen, self.rows)))
+        samples = self.samples._replace(
+            references_SF=_frozen(self.samples.references_SF), passages_PD=_frozen(self.samples.passages_PD)
+        )
+        set_field(self, "samples", samples)
+        set_field(self, "trunk_HD", _frozen(self.trunk_HD))
+        set_field(self, "trunk_bias_H", _frozen(self.trunk_bias_H))
         _check(self)
-        for tensor in (self.weights_RD, self.bias_R, self.prototypes_RD, self.references_SD):
-            tensor.flags.writeable = False
+
+    @property
+    def dimensions(self) -> int:
+        """F, the length of what is judged."""
+        return self.card.encoder_dimensions + self.card.lexical_dimensions
 
     @cached_property
     def version(self) -> str:
-        """SHA-256 of tensors and card, without the card's `created`: the same training gives the same version."""
+        """SHA-256 of tensors, texts and card, without the card's `created`: the same training, the same version."""
         digest = hashlib.sha256(self.card.model_dump_json(exclude={"created"}).encode())
-        for tensor in (self.weights_RD, self.bias_R, self.prototypes_RD, self.references_SD):
-            digest.update(f"{tensor.dtype} {tensor.shape}".encode())
+        for name, tensor in self.tensors().items():
+            digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
             digest.update(np.ascontiguousarray(tensor).data)
+        for text in (*self.samples.reference_texts, *self.samples.passage_texts):
+            digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
         return digest.hexdigest()
 
-    def scores(self, vector_D: Vector) -> tuple[Floats, Floats]:
-        """Logits (E,) and nearness (E,) of one text, before temperature."""
-        # vecdot makes one dot product a row, the same number wherever the row lies; a matrix product does not.
-        logits_R = np.vecdot(self.weights_RD, vector_D) + self.bias_R
-        nearness_E = np.maximum.reduceat(np.vecdot(self.prototypes_RD, vector_D), self.row_starts)
-        highest_E = np.maximum.reduceat(logits_R, self.row_starts)
-        shifted_R = np.exp(logits_R - np.repeat(highest_E, self.row_counts))
-        return highest_E + np.log(np.add.reduceat(shifted_R, self.row_starts)), nearness_E
+    def tensors(self) -> dict[str, npt.NDArray[np.floating]]:
+        """By the names that `save_gate` gives them."""
+        return {
+            **self.rows._asdict(),
+            "references_SF": self.samples.references_SF,
+            "passages_PD": self.samples.passages_PD,
+            "trunk_HD": self.trunk_HD,
+            "trunk_bias_H": self.trunk_bias_H,
+        }
 
-    def batch_scores(self, vectors_ND: Vector) -> tuple[Floats, Floats]:
-        """Logits (N, E) and nearness (N, E); equal to `scores` but for rounding."""
-        logits_NR = vectors_ND @ self.weights_RD.T + self.bias_R
-        nearness_NE = np.maximum.reduceat(vectors_ND @ self.prototypes_RD.T, self.row_starts, axis=1)
+    def judge(self, features_F: Vector, context: Mapping[str, str], *, evidence: bool = True) -> Judgement:
+        """Of one text, before calibration. Unknown context features are ignored."""
+        vector_D = features_F[: self.card.encoder_dimensions]
+        # vecdot makes one dot product a row, the same number wherever the row lies; a matrix product does not.
+        logits_E = self._by_expert(np.vecdot(self.rows.weights_RW, self.widened(features_F)) + self.rows.bias_R)
+        nearness_E = np.vecdot(self.rows.prototypes_RD, vector_D)
+        if len(nearness_E) != len(self.experts):
+            nearness_E = np.maximum.reduceat(nearness_E, self.row_starts)
+        evidence_E = context_E = neighbours_S = None
+        if evidence and self.has_evidence:
+            evidence_E = self._evidence(vector_D)
+            logits_E = logits_E + evidence_E
+        if context and self.card.context_features:
+            context_E = self.context_logits(context)
+            logits_E = logits_E + context_E
+        if self.card.inside.neighbours_weight:
+            neighbours_S = np.vecdot(self._references, vector_D)
+        return Judgement(logits_E, nearness_E, evidence_E, context_E, neighbours_S)
+
+    def batch_scores(self, features_NF: Vector, *, evidence: bool = True) -> tuple[Floats, Floats]:
+        """Logits (N, E), without context, and nearness (N, E); equal to `judge` but for rounding."""
+        vectors_ND = features_NF[:, : self.card.encoder_dimensions]
+        logits_NR = self.widened(features_NF) @ self.rows.weights_RW.T + self.rows.bias_R
         highest_NE = np.maximum.reduceat(logits_NR, self.row_starts, axis=1)
         shifted_NR = np.exp(logits_NR - np.repeat(highest_NE, self.row_counts, axis=1))
-        return highest_NE + np.log(np.add.reduceat(shifted_NR, self.row_starts, axis=1)), nearness_NE
+        logits_NE = highest_NE + np.log(np.add.reduceat(shifted_NR, self.row_starts, axis=1))
+        if evidence and self.has_evidence:
+            retrieved_NE = retrieved(vectors_ND @ self._passages.T, self.passage_counts)
+            logits_NE = logits_NE + evidence_logits(self.card.evidence, *retrieved_NE, self.passage_counts)
+        return logits_NE, np.maximum.reduceat(vectors_ND @ self.rows.prototypes_RD.T, self.row_starts, axis=1)
+
+    def shares(self, logits_K: Floats, places: Indexes | None = None) -> Doubles:
+        """Calibrated probabilities (K,) of the experts at `places`, all of them when None; they sum to one."""
+        calibration = self.card.calibration
+        if calibration.kind == "temperature":
+            # By far the most frequent, and on every request: no more array work than a softmax needs.
+            shares_K = np.exp((logits_K - logits_K.max()).astype(np.float64) / calibration.temperature)
+            return np.asarray(shares_K / shares_K.sum(), dtype=np.float64)
+        scale_E, shift_E = self._scale_and_shift
+        if places is not None:
+            scale_E, shift_E = scale_E[places], shift_E[places]
+        shares_1K = calibrated(calibration, (logits_K * scale_E + shift_E)[None, :])
+        return np.asarray(shares_1K[0], dtype=np.float64)
+
+    def batch_shares(self, logits_NE: Floats) -> Doubles:
+        scale_E, shift_E = self._scale_and_shift
+        return calibrated(self.card.calibration, logits_NE * scale_E + shift_E)
+
+    def inside(self, judgement: Judgement, places: Indexes | None = None) -> float:
+        """In-domain score in [0, 1] by the knowledge of the experts at `places`: no others make a text known."""
+        logits_K, nearness_K, near_S = judgement.logits_E, judgement.nearness_E, judgement.neighbours_S
+        if places is not None:
+            logits_K, nearness_K = logits_K[places], nearness_K[places]
+            if near_S is not None:
+                near_S = near_S[np.isin(self.reference_experts(), places)]
+        logits_K = logits_K.astype(np.float64)
+        highest = float(logits_K.max())
+        energy = highest + float(np.log(np.exp(logits_K - highest).sum()))
+        neighbours = 0.0 if near_S is None else float(neighbourhood(near_S[None, :])[0])
+        scale = self.card.inside
+        return inside(scale, raw_score(scale, energy, float(nearness_K.max()), neighbours))
+
+    def batch_neighbours(self, features_NF: Vector) -> Doubles:
+        """The neighbours' part of the in-domain score, (N,)."""
+        vectors_ND = features_NF[:, : self.card.encoder_dimensions]
+        cosines_NS: Floats = vectors_ND @ self._references.T
+        return neighbourhood(cosines_NS)
+
+    def conformal_floor(self, error: float) -> float:
+        """The probability that an expert of the conformal set reaches: the largest error measured that is not above."""
+        floors = [one.floor for one in self.card.conformal if one.error <= error + 1e-12]
+        return floors[-1] if floors else 0.0
 
     def index(self, expert: str) -> int:
         try:
@@ -93,84 +217,163 @@ class Gate:
         except ValueError:
             raise ExpertNotInGate(expert) from None
 
-    def reference_experts(self) -> npt.NDArray[np.intp]:
-        """The expert's index for each reference vector, (S,)."""
-        counts_E = [expert.references for expert in self.card.experts.values()]
-        return np.repeat(np.arange(len(counts_E), dtype=np.intp), counts_E)
+    def reference_experts(self) -> Indexes:
+        """The expert's index for each reference, (S,)."""
+        return np.repeat(np.arange(len(self.experts), dtype=np.intp), self.reference_counts)
+
+    def passage_texts(self, expert: str) -> tuple[str, ...]:
+        """Those of the sketch of the expert's store."""
+        place = self.index(expert)
+        start = int(self.passage_counts[:place].sum())
+        return self.samples.passage_texts[start : start + int(self.passage_counts[place])]
+
+    @cached_property
+    def has_evidence(self) -> bool:
+        scale = self.card.evidence
+        return bool(self.passage_counts.sum()) and (scale.top_weight != 0 or scale.coverage_weight != 0)
+
+    def context_logits(self, context: Mapping[str, str]) -> Floats:
+        """What named features add, (E,)."""
+        names = pairs(context)
+        return np.array(
+            [sum(facts.context.get(name, 0.0) for name in names) for facts in self.card.experts.values()],
+            dtype=np.float32,
+        )
+
+    def _evidence(self, vector_D: Vector) -> Floats:
+        return evidence(self.card.evidence, self._passages, self.passage_counts, vector_D)
+
+    def _by_expert(self, logits_R: Floats) -> Floats:
+        if len(logits_R) == len(self.experts):
+            return logits_R
+        highest_E = np.maximum.reduceat(logits_R, self.row_starts)
+        shifted_R = np.exp(logits_R - np.repeat(highest_E, self.row_counts))
+        return np.asarray(highest_E + np.log(np.add.reduceat(shifted_R, self.row_starts)), dtype=np.float32)
+
+    def widened(self, features_F: Vector) -> Vector:
+        """With the trunk's hidden units, (..., W)."""
+        if not len(self.trunk_HD):
+            return features_F
+        hidden_H = features_F[..., : self.card.encoder_dimensions] @ self.trunk_HD.T + self.trunk_bias_H
+        return np.concatenate([features_F, np.maximum(hidden_H, 0)], axis=-1)
+
+    @cached_property
+    def _scale_and_shift(self) -> tuple[Doubles, Doubles]:
+        facts = self.card.experts.values()
+        return np.array([of.scale for of in facts]), np.array([of.shift for of in facts])
+
+    @cached_property
+    def _references(self) -> Floats:
+        return self.samples.references_SF[:, : self.card.encoder_dimensions].astype(np.float32)
+
+    @cached_property
+    def _passages(self) -> Floats:
+        return self.samples.passages_PD.astype(np.float32)
 
 
 def empty_gate(encoder: Encoder) -> Gate:
     """A gate that knows nobody yet: the ground on which the first expert is imprinted."""
     dimensions = encoder.dimensions
+    width = dimensions + LEXICAL_DIMENSIONS
+    card = GateCard(
+        created=datetime.now(UTC),
+        encoder_identity=encoder.identity,
+        encoder_dimensions=dimensions,
+        lexical_dimensions=LEXICAL_DIMENSIONS,
+        evidence=USUAL,
+    )
+    none = np.zeros((0, width), np.float32)
     return Gate(
-        GateCard(created=datetime.now(UTC), encoder_identity=encoder.identity, encoder_dimensions=dimensions),
-        np.zeros((0, dimensions), np.float32),
-        np.zeros(0, np.float32),
-        np.zeros((0, dimensions), np.float32),
-        np.zeros((0, dimensions), np.float16),
+        card,
+        Rows(none, np.zeros(0, np.float32), np.zeros((0, dimensions), np.float32)),
+        Samples(none.astype(np.float16), (), np.zeros((0, dimensions), np.float16), ()),
     )
 
 
 def with_expert(
-    gate: Gate,
-    name: str,
-    facts: ExpertFacts,
-    rows: tuple[Floats, Floats, Floats],
-    references_SD: Halves,
-    card: GateCard | None = None,
+    gate: Gate, name: str, facts: ExpertFacts, rows: Rows, samples: Samples, card: GateCard | None = None
 ) -> Gate:
-    """`rows` are weights, biases and prototypes of the newcomer, who comes last. `card` replaces the gate's own."""
-    weights_RD, bias_R, prototypes_RD = rows
+    """The newcomer comes last. `card` replaces the gate's own."""
     old = card or gate.card
-    return Gate(
-        old.model_copy(
-            update={"created": datetime.now(UTC), "parent": gate.version, "experts": {**old.experts, name: facts}}
+    if rows.weights_RW.shape[1] < gate.rows.weights_RW.shape[1]:
+        # Rows made of features alone give the trunk's units no weight.
+        missing = gate.rows.weights_RW.shape[1] - rows.weights_RW.shape[1]
+        rows = rows._replace(weights_RW=np.pad(rows.weights_RW, ((0, 0), (0, missing))))
+    merged = old.model_copy(
+        update={"created": datetime.now(UTC), "parent": gate.version, "experts": {**old.experts, name: facts}}
+    )
+    return replace(
+        gate,
+        card=merged,
+        rows=Rows(*(np.concatenate(pair) for pair in zip(gate.rows, rows, strict=True))),
+        samples=Samples(
+            np.concatenate([gate.samples.references_SF, samples.references_SF]),
+            gate.samples.reference_texts + samples.reference_texts,
+            np.concatenate([gate.samples.passages_PD, samples.passages_PD]),
+            gate.samples.passage_texts + samples.passage_texts,
         ),
-        np.concatenate([gate.weights_RD, weights_RD]),
-        np.concatenate([gate.bias_R, bias_R]),
-        np.concatenate([gate.prototypes_RD, prototypes_RD]),
-        np.concatenate([gate.references_SD, references_SD]),
     )
 
 
 def with_expert_of(gate: Gate, other: Gate, name: str) -> Gate:
-    """This gate with the rows that the other one has for the expert, who must be new here."""
-    index = other.index(name)
-    rows_R = np.repeat(np.arange(len(other.experts)), other.row_counts) == index
-    references_S = other.reference_experts() == index
-    rows = (other.weights_RD[rows_R], other.bias_R[rows_R], other.prototypes_RD[rows_R])
-    return with_expert(gate, name, other.card.experts[name], rows, other.references_SD[references_S])
+    """This gate with what the other one has for the expert, who must be new here."""
+    rows, samples = _part(other, np.arange(len(other.experts)) == other.index(name))
+    return with_expert(gate, name, other.card.experts[name], rows, samples)
 
 
 def remove_expert(gate: Gate, name: str) -> Gate:
-    """Drops the expert's rows and references. The logits of the others stay bit-identical."""
-    index = gate.index(name)
-    kept_R = np.repeat(np.arange(len(gate.experts)), gate.row_counts) != index
-    kept_S = gate.reference_experts() != index
+    """Drops all that the gate has of the expert. The logits of the others stay bit-identical."""
+    rows, samples = _part(gate, np.arange(len(gate.experts)) != gate.index(name))
     experts = {expert: facts for expert, facts in gate.card.experts.items() if expert != name}
-    return Gate(
-        gate.card.model_copy(update={"created": datetime.now(UTC), "parent": gate.version, "experts": experts}),
-        gate.weights_RD[kept_R],
-        gate.bias_R[kept_R],
-        gate.prototypes_RD[kept_R],
-        gate.references_SD[kept_S],
+    card = gate.card.model_copy(update={"created": datetime.now(UTC), "parent": gate.version, "experts": experts})
+    return replace(gate, card=card, rows=rows, samples=samples)
+
+
+def _part(gate: Gate, kept_E: npt.NDArray[np.bool_]) -> tuple[Rows, Samples]:
+    kept_R = np.repeat(kept_E, gate.row_counts)
+    kept_S, kept_P = np.repeat(kept_E, gate.reference_counts), np.repeat(kept_E, gate.passage_counts)
+    samples = gate.samples
+    return Rows(*(tensor[kept_R] for tensor in gate.rows)), Samples(
+        samples.references_SF[kept_S],
+        tuple(text for text, kept in zip(samples.reference_texts, kept_S, strict=True) if kept),
+        samples.passages_PD[kept_P],
+        tuple(text for text, kept in zip(samples.passage_texts, kept_P, strict=True) if kept),
     )
 
 
+def _frozen(tensor: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    tensor = np.ascontiguousarray(tensor)
+    tensor.flags.writeable = False
+    return tensor
+
+
 def _check(gate: Gate) -> None:
-    rows, references = int(gate.row_counts.sum()), sum(facts.references for facts in gate.card.experts.values())
-    dimensions = gate.card.encoder_dimensions
-    expected: dict[str, tuple[npt.NDArray[np.floating], type[np.floating], tuple[int, ...]]] = {
-        "weights_RD": (gate.weights_RD, np.float32, (rows, dimensions)),
-        "bias_R": (gate.bias_R, np.float32, (rows,)),
-        "prototypes_RD": (gate.prototypes_RD, np.float32, (rows, dimensions)),
-        "references_SD": (gate.references_SD, np.float16, (references, dimensions)),
+    card = gate.card
+    dimensions, hidden = card.encoder_dimensions, len(gate.trunk_bias_H)
+    rows, references, passages = (
+        int(counts.sum()) for counts in (gate.row_counts, gate.reference_counts, gate.passage_counts)
+    )
+    expected: dict[str, tuple[type[np.floating], tuple[int, ...]]] = {
+        "weights_RW": (np.float32, (rows, gate.dimensions + hidden)),
+        "bias_R": (np.float32, (rows,)),
+        "prototypes_RD": (np.float32, (rows, dimensions)),
+        "references_SF": (np.float16, (references, gate.dimensions)),
+        "passages_PD": (np.float16, (passages, dimensions)),
+        "trunk_HD": (np.float32, (hidden, dimensions if hidden else 0)),
+        "trunk_bias_H": (np.float32, (hidden,)),
     }
-    for name, (tensor, dtype, shape) in expected.items():
+    for name, tensor in gate.tensors().items():
+        dtype, shape = expected[name]
         if tensor.dtype != dtype or tensor.shape != shape:
             raise GateMalformed(f"{name} is {tensor.dtype} {tensor.shape}, its card promises {np.dtype(dtype)} {shape}")
         if not np.isfinite(tensor).all():
             raise GateMalformed(f"{name} has values that are not finite")
-    empty = [expert for expert, facts in gate.card.experts.items() if not facts.rows]
+    for kind, texts, count in (
+        ("reference", gate.samples.reference_texts, references),
+        ("passage", gate.samples.passage_texts, passages),
+    ):
+        if len(texts) != count:
+            raise GateMalformed(f"it has {len(texts)} {kind} texts, its card promises {count}")
+    empty = [expert for expert, facts in card.experts.items() if not facts.rows]
     if empty:
         raise GateMalformed(f"the expert {empty[0]!r} has no rows")

@@ -1,192 +1,210 @@
 """Scores of texts that were not trained on: the validation set, or examples held out in turn.
 
-Legend: N held-out texts, S texts trained on, E experts, O outside texts.
+Legend: N held-out texts, F features, D dimensions of the encoder, E experts, S sampled references, K neighbours.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from doyen_router.encoder.contract import Vector
-from doyen_router.gate.calibration import fitted_temperature, negative_log_likelihood
-from doyen_router.gate.card import ExpertFacts, GateCard
+from doyen_router.gate.candidates import Trial, chosen_trial, trial
 from doyen_router.gate.examples import Example
-from doyen_router.gate.gate import Gate
-from doyen_router.gate.inside import energies
-from doyen_router.gate.rows import RowPlan, Rows, planned_rows, trained_rows
+from doyen_router.gate.heads import HeadSpec
+from doyen_router.gate.inside import NEIGHBOURS, InsideFeatures, energies, neighbourhood
 
 Indexes = npt.NDArray[np.intp]
-Doubles = npt.NDArray[np.float64]
 
 FOLDS = 5
 # Below it every fold is held out in turn; above, one fold is enough to measure on.
 FEW = 3000
-# Sub-topics an expert per sqrt(count); 0 is one row an expert. The first wins unless another is clearly likelier.
-FINENESSES = (0.4, 0.8, 0.0)
-CLEARLY = 0.02
 OUTSIDERS = 12
+# Texts of each expert that the gate keeps, and of all of them.
 REFERENCES = 64
+MOST_REFERENCES = 4096
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Texts with their experts' indexes and what a gate's rows make of them."""
+    """Texts with their experts' indexes and what a gate's rows make of them.
 
-    vectors_ND: Vector
+    `places_N` are their places among the examples, -1 for those of the validation set. `neighbours_NE` are the cosines
+    to the nearest references of each expert.
+    """
+
+    features_NF: Vector
     labels_N: Indexes
+    places_N: Indexes
     logits_NE: Vector
     nearness_NE: Vector
+    neighbours_NEK: Vector
+
+    def inside_features(self, among_E: npt.NDArray[np.bool_] | None = None) -> InsideFeatures:
+        """As seen by the experts `among_E`, all of them when None."""
+        kept = np.ones(self.logits_NE.shape[1], dtype=bool) if among_E is None else among_E
+        nearest_NS = self.neighbours_NEK[:, kept].reshape(len(self.labels_N), int(kept.sum()) * NEIGHBOURS)
+        return InsideFeatures(
+            energies(self.logits_NE[:, kept]),
+            self.nearness_NE[:, kept].max(axis=1).astype(np.float64),
+            neighbourhood(nearest_NS),
+        )
+
+    def only(self, kept_N: npt.NDArray[np.bool_]) -> Scored:
+        return Scored(
+            self.features_NF[kept_N],
+            self.labels_N[kept_N],
+            self.places_N[kept_N],
+            self.logits_NE[kept_N],
+            self.nearness_NE[kept_N],
+            self.neighbours_NEK[kept_N],
+        )
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """`seen` is a sample of what the first fold's rows were trained on: the same rows flatter it."""
+    """`seen` is a sample of what the first fold's rows were trained on: the same rows flatter it.
+
+    `whole` is the head, when it was trained on every example. `losses` are those of the kinds of head.
+    """
 
     experts: tuple[str, ...]
-    fineness: float
+    spec: HeadSpec
+    losses: dict[str, float]
     texts: Scored
     seen: Scored
-    outside: tuple[Doubles, Doubles] | None
+    outside: Scored | None
+    whole: Trial | None
 
     @property
     def outside_kind(self) -> str:
         return "outside" if self.outside is not None else "leave_one_expert_out"
 
-    def inside_features(self) -> tuple[Doubles, Doubles]:
-        """Energies and nearness of texts in some domain; without outside texts, as seen without one other expert."""
-        if self.outside is not None:
-            return energies(self.texts.logits_NE), self.texts.nearness_NE.max(axis=1).astype(np.float64)
-        return self._played(outsiders=False)
+    def inside_features(self) -> InsideFeatures:
+        """Of texts in some domain; without outside texts, as seen without one other expert."""
+        return self.texts.inside_features() if self.outside is not None else self._played(outsiders=False)
 
-    def outside_features(self) -> tuple[Doubles, Doubles]:
-        """The same of texts in no domain: those given, else each expert's own as seen without it."""
-        return self.outside if self.outside is not None else self._played(outsiders=True)
+    def outside_features(self) -> InsideFeatures:
+        """Of texts in no domain: those given, else each expert's own as seen without it."""
+        return self.outside.inside_features() if self.outside is not None else self._played(outsiders=True)
 
-    def _played(self, *, outsiders: bool) -> tuple[Doubles, Doubles]:
+    def _played(self, *, outsiders: bool) -> InsideFeatures:
         texts = self.texts
         present = [place for place in range(len(self.experts)) if (texts.labels_N == place).any()]
-        energy_parts: list[Doubles] = []
-        nearness_parts: list[Doubles] = []
-        for place in present[:: max(1, len(present) // OUTSIDERS)]:
-            played = (texts.labels_N == place) == outsiders
-            others = np.arange(len(self.experts)) != place
-            energy_parts.append(energies(texts.logits_NE[played][:, others]))
-            nearness_parts.append(texts.nearness_NE[played][:, others].max(axis=1).astype(np.float64))
-        return np.concatenate(energy_parts), np.concatenate(nearness_parts)
+        parts = [
+            texts.only((texts.labels_N == place) == outsiders).inside_features(np.arange(len(self.experts)) != place)
+            for place in present[:: max(1, len(present) // OUTSIDERS)]
+        ]
+        return InsideFeatures(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def held_out_scores(
     examples: Sequence[Example],
-    vectors_ND: Vector,
+    features_NF: Vector,
+    dimensions: int,
     validation: Sequence[Example],
-    validation_ND: Vector,
-    outside_ND: Vector,
+    validation_NF: Vector,
+    outside_NF: Vector,
     *,
     seed: int,
     progress: Callable[[str, float], None],
 ) -> HeldOut:
-    """At least two experts. Also chooses how fine the discovered sub-topics are, by likelihood on the first fold."""
+    """At least two experts. Chooses the head on the first fold."""
     experts = sorted({example.expert for example in examples})
-    label_N = np.array([experts.index(example.expert) for example in examples])
-    folds: list[tuple[Indexes, Vector, Indexes]] = []
+    index = {expert: place for place, expert in enumerate(experts)}
+    label_N = np.array([index[example.expert] for example in examples], dtype=np.intp)
+    folds: list[tuple[Indexes, Vector, Indexes, Indexes]] = []
     if validation:
         everything = np.arange(len(examples), dtype=np.intp)
-        folds.append((everything, validation_ND, np.array([experts.index(example.expert) for example in validation])))
+        labels = np.array([index[example.expert] for example in validation], dtype=np.intp)
+        folds.append((everything, validation_NF, labels, np.full(len(labels), -1)))
     else:
         fold_N = _folds(examples, seed)
         for fold in range(FOLDS if len(examples) < FEW else 1):
             kept, held = np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)
             if len(held):
-                folds.append((kept, vectors_ND[held], label_N[held]))
+                folds.append((kept, features_NF[held], label_N[held], held))
 
-    discovers = any(example.fine is None for example in examples)
-    candidates = FINENESSES if discovers and folds else FINENESSES[:1]
-    steps = len(candidates) + len(folds)
-    trials: list[tuple[float, float]] = []
-    for step, fineness in enumerate(candidates if len(candidates) > 1 else ()):
-        progress("choosing sub-topics", step / steps)
-        kept, held_ND, held_labels = folds[0]
-        trial = _fold_gate(examples, vectors_ND, kept, fineness, seed, tolerance=1e-3)
-        logits_NE = scores(trial, held_ND)[0]
-        loss = negative_log_likelihood(
-            logits_NE, held_labels, fitted_temperature(logits_NE, held_labels, prior_deviation=math.inf)
-        )
-        trials.append((loss * (1.0 if step == 0 else 1.0 + CLEARLY), fineness))
-    fineness = min(trials)[1] if trials else candidates[0]
-
+    spec, losses, whole = HeadSpec(), dict[str, float](), None
     parts: list[Scored] = []
     seen: Scored | None = None
-    outside: list[tuple[Doubles, Doubles]] = []
-    for step, (kept, held_ND, held_labels) in enumerate(folds):
-        progress("measuring on held-out texts", (len(candidates) + step) / steps)
-        trained = _fold_gate(examples, vectors_ND, kept, fineness, seed)
-        parts.append(Scored(held_ND, held_labels, *scores(trained, held_ND)))
+    outside: list[Scored] = []
+    for step, (kept, held_NF, held_labels, held_places) in enumerate(folds):
+        progress("measuring on held-out texts", step / len(folds))
+        kept_examples, kept_NF = [examples[place] for place in kept.tolist()], features_NF[kept]
+        if step == 0:
+            trained, losses = chosen_trial(
+                kept_examples,
+                kept_NF,
+                dimensions,
+                held_NF,
+                held_labels,
+                seed=seed,
+                progress=lambda share: progress("choosing the head", share),
+            )
+            progress("choosing the head", 1.0)
+            spec, whole = trained.spec, trained if len(kept) == len(examples) else None
+        else:
+            trained = trial(spec, kept_examples, kept_NF, dimensions, seed=seed)
+        sample = sampled(label_N, kept, seed)
+        references_SD, of_S = features_NF[sample, :dimensions], label_N[sample]
+
+        def scored(texts_NF: Vector, labels: Indexes, places: Indexes) -> Scored:
+            logits_NE, nearness_NE = trained.gate.batch_scores(texts_NF)  # noqa: B023 - called in this turn of the loop
+            nearest_NEK = _nearest(texts_NF[:, :dimensions], references_SD, of_S, len(experts))  # noqa: B023
+            return Scored(texts_NF, labels, places, logits_NE, nearness_NE, nearest_NEK)
+
+        parts.append(scored(held_NF, held_labels, held_places))
         if seen is None:
-            sample = sampled(label_N, kept, seed)
-            seen = Scored(vectors_ND[sample], label_N[sample], *scores(trained, vectors_ND[sample]))
-        if len(outside_ND):
-            logits_OE, nearness_OE = scores(trained, outside_ND)
-            outside.append((energies(logits_OE), nearness_OE.max(axis=1).astype(np.float64)))
-    if not parts:
-        nothing = np.empty((0, len(experts)), dtype=np.float32)
-        parts.append(Scored(vectors_ND[:0], np.empty(0, dtype=np.intp), nothing, nothing))
-    return HeldOut(
-        tuple(experts),
-        fineness,
-        Scored(
-            np.concatenate([part.vectors_ND for part in parts]),
-            np.concatenate([part.labels_N for part in parts]),
-            np.concatenate([part.logits_NE for part in parts]),
-            np.concatenate([part.nearness_NE for part in parts]),
-        ),
-        seen or parts[0],
-        (np.concatenate([part[0] for part in outside]), np.concatenate([part[1] for part in outside]))
-        if outside
-        else None,
-    )
+            seen = scored(features_NF[sample], of_S, sample)
+        if len(outside_NF):
+            nobody = np.full(len(outside_NF), -1, dtype=np.intp)
+            outside.append(scored(outside_NF, nobody, nobody))
+    progress("measuring on held-out texts", 1.0)
+    texts = _joined(parts) if parts else _nothing(features_NF.shape[1], len(experts))
+    return HeldOut(tuple(experts), spec, losses, texts, seen or texts, _joined(outside) if outside else None, whole)
 
 
 def sampled(label_N: Indexes, among: Indexes, seed: int) -> Indexes:
-    """At most `REFERENCES` of each expert's examples, expert by expert."""
+    """At most `REFERENCES` of each expert's examples, expert by expert, and no more than `MOST_REFERENCES` in all."""
     random = np.random.default_rng(seed)
+    labels = int(label_N.max()) + 1
+    most = min(REFERENCES, max(8, MOST_REFERENCES // labels))
     parts: list[Indexes] = []
-    for label in range(int(label_N.max()) + 1):
+    for label in range(labels):
         members = among[label_N[among] == label]
-        parts.append(np.sort(random.permutation(members)[:REFERENCES]))
+        parts.append(np.sort(random.permutation(members)[:most]))
     return np.concatenate(parts)
 
 
-def scores(trained: tuple[RowPlan, Rows], vectors_ND: Vector) -> tuple[Vector, Vector]:
-    """Logits (N, E) and nearness (N, E) by rows that belong to no gate yet."""
-    plan, rows = trained
-    facts = {
-        name: ExpertFacts(origin="trained", rows=labels, references=0, examples=0)
-        for name, labels in zip(plan.experts, plan.labels, strict=True)
-    }
-    dimensions = rows.weights_RD.shape[1]
-    card = GateCard(created=datetime.now(UTC), encoder_identity="", encoder_dimensions=dimensions, experts=facts)
-    none = np.empty((0, dimensions), dtype=np.float16)
-    return Gate(card, rows.weights_RD, rows.bias_R, rows.prototypes_RD, none).batch_scores(vectors_ND)
+def _nearest(vectors_ND: Vector, references_SD: Vector, of_S: Indexes, experts: int) -> Vector:
+    """The cosines to the nearest references of each expert, (N, E, K); -1 where there are fewer."""
+    nearest_NEK = np.full((len(vectors_ND), experts, NEIGHBOURS), -1, dtype=np.float32)
+    cosines_NS = vectors_ND @ references_SD.T
+    for expert in range(experts):
+        own_NS = np.sort(cosines_NS[:, of_S == expert], axis=1)[:, ::-1][:, :NEIGHBOURS]
+        nearest_NEK[:, expert, : own_NS.shape[1]] = own_NS
+    return nearest_NEK
 
 
-def _fold_gate(
-    examples: Sequence[Example],
-    vectors_ND: Vector,
-    kept: Indexes,
-    fineness: float,
-    seed: int,
-    *,
-    tolerance: float = 1e-4,
-) -> tuple[RowPlan, Rows]:
-    kept_ND = vectors_ND[kept]
-    plan = planned_rows([examples[place] for place in kept], kept_ND, fineness=fineness, seed=seed)
-    return plan, trained_rows(kept_ND, plan.row_N, tolerance=tolerance)
+def _joined(parts: Sequence[Scored]) -> Scored:
+    return Scored(
+        np.concatenate([part.features_NF for part in parts]),
+        np.concatenate([part.labels_N for part in parts]),
+        np.concatenate([part.places_N for part in parts]),
+        np.concatenate([part.logits_NE for part in parts]),
+        np.concatenate([part.nearness_NE for part in parts]),
+        np.concatenate([part.neighbours_NEK for part in parts]),
+    )
+
+
+def _nothing(features: int, experts: int) -> Scored:
+    none, nobody = np.empty((0, experts), dtype=np.float32), np.empty(0, dtype=np.intp)
+    nowhere = np.empty((0, experts, NEIGHBOURS), dtype=np.float32)
+    return Scored(np.empty((0, features), dtype=np.float32), nobody, nobody, none, none, nowhere)
 
 
 def _folds(examples: Sequence[Example], seed: int) -> Indexes:

@@ -1,12 +1,8 @@
-"""The trained rows of a gate: which fine label or sub-topic each one stands for, and multinomial logistic regression.
-
-Legend: N texts, D dimensions, R rows, E experts.
-"""
+"""Which fine label or discovered sub-topic each row of a gate stands for. Legend: N texts, D dimensions."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from doyen_router.encoder.contract import Vector
-from doyen_router.gate.clusters import spherical_clusters, unit
+from doyen_router.gate.clusters import spherical_clusters
 from doyen_router.gate.examples import Example
 
 Indexes = npt.NDArray[np.intp]
 
 # Sub-topics are for a few broad experts; with hundreds of narrow ones each is a topic already.
 MOST_DISCOVERED_ROWS = 256
-INVERSE_REGULARISATION = 10.0
 
 
 @dataclass(frozen=True)
@@ -31,13 +26,6 @@ class RowPlan:
     experts: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
     row_N: Indexes
-
-
-@dataclass(frozen=True)
-class Rows:
-    weights_RD: Vector
-    bias_R: Vector
-    prototypes_RD: Vector
 
 
 def planned_rows(examples: Sequence[Example], vectors_ND: Vector, *, fineness: float, seed: int) -> RowPlan:
@@ -65,23 +53,3 @@ def planned_rows(examples: Sequence[Example], vectors_ND: Vector, *, fineness: f
         labels.append(of_expert)
         start += len(of_expert)
     return RowPlan(tuple(names), tuple(labels), row_N)
-
-
-def trained_rows(vectors_ND: Vector, row_N: Indexes, *, tolerance: float = 1e-4) -> Rows:
-    """At least two rows, each with an example."""
-    from sklearn.linear_model import LogisticRegression
-
-    count = int(row_N.max()) + 1
-    model = LogisticRegression(C=INVERSE_REGULARISATION, tol=tolerance, max_iter=300)
-    with warnings.catch_warnings():
-        # Many fine labels of few examples each are meant, and no regression.
-        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
-        model.fit(vectors_ND, row_N)
-    weights_RD, bias_R = np.asarray(model.coef_), np.asarray(model.intercept_)
-    if count == 2:
-        # For two classes scikit-learn keeps one row, the difference of the two.
-        weights_RD = np.concatenate([-weights_RD / 2, weights_RD / 2])
-        bias_R = np.concatenate([-bias_R / 2, bias_R / 2])
-    sums_RD = np.zeros((count, vectors_ND.shape[1]), dtype=np.float32)
-    np.add.at(sums_RD, row_N, vectors_ND)
-    return Rows(weights_RD.astype(np.float32), bias_R.astype(np.float32), unit(sums_RD))

@@ -1,34 +1,47 @@
-"""Training a gate from labelled texts: rows, temperature, in-domain score, card. Deterministic by seed.
+"""Training a gate from labelled texts: rows, calibration, in-domain score, card. Deterministic by seed.
 
 Everything that is measured is measured on texts that were not trained on; then all texts are trained on.
-Legend: N texts, D dimensions, E experts.
+Legend: N texts, F features, E experts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from doyen_router.encoder.contract import Encoder, Vector
+from doyen_router.encoder.encoding import Progress, encoded
 from doyen_router.errors import Invalid
 from doyen_router.gate.admission import fitted_admission
-from doyen_router.gate.calibration import expected_calibration_error, fitted_temperature, probabilities, reliability
-from doyen_router.gate.card import ExpertFacts, GateCard
+from doyen_router.gate.calibration import (
+    Fitted,
+    calibrated,
+    conformal_floors,
+    expected_calibration_error,
+    fitted_calibration,
+    reliability,
+)
+from doyen_router.gate.candidates import Trial, trial
+from doyen_router.gate.card import EvidenceScale, ExpertFacts, GateCard
+from doyen_router.gate.context import fitted_offsets, indicators, known_pairs
+from doyen_router.gate.evidence import Counts, evidence_logits, fitted_evidence, retrieved, without_own_document
 from doyen_router.gate.examples import Example, data_facts
-from doyen_router.gate.gate import Gate, empty_gate
-from doyen_router.gate.heldout import HeldOut, held_out_scores, sampled
+from doyen_router.gate.gate import Gate, Samples, empty_gate
+from doyen_router.gate.heldout import HeldOut, Scored, held_out_scores, sampled
 from doyen_router.gate.imprint import imprinted
-from doyen_router.gate.inside import auroc, energies, fitted_scale, raw_scores
+from doyen_router.gate.inside import MOST_FOR_NEIGHBOURS, auroc, fitted_scale, raw_scores
 from doyen_router.gate.measures import per_label
-from doyen_router.gate.rows import RowPlan, planned_rows, trained_rows
+from doyen_router.gate.sketch import Sketch, gathered
+from doyen_router.text_features import LEXICAL_DIMENSIONS, featured
 
-# Told (stage, share done in [0, 1]).
-Progress = Callable[[str, float], None]
-
-ENCODED_AT_ONCE = 256
+KEPT_SHARE = 0.95
+# Questions that were made of documents lie nearer to them than what people type, of whom so high a floor would turn
+# away three times as many as it says.
+KEPT_SHARE_OF_GROUPED = 0.98
 
 
 class TooFewExamples(Invalid):
@@ -50,15 +63,18 @@ def fit_gate(
     *,
     validation: Sequence[Example] | None = None,
     outside: Sequence[str] | None = None,
+    sketches: Mapping[str, Sketch] | None = None,
     seed: int = 0,
-    kept_share: float = 0.95,
+    kept_share: float | None = None,
     wanted_acceptance: float = 0.1,
     progress: Progress | None = None,
 ) -> Gate:
-    """Without `validation` some examples are held out for measuring. `outside` are texts of no expert.
+    """Without `validation` some examples are held out for measuring. `outside` are texts of no expert; `sketches` are
+    of the experts' stores, by name, and become evidence.
 
-    The floor of the in-domain score keeps `kept_share` of held-out texts; with `outside` it lies midway to the floor
-    that lets `wanted_acceptance` of them in. One expert alone is imprinted, since there is nobody to tell it from.
+    The floor of the in-domain score keeps `kept_share` of held-out texts (None: `KEPT_SHARE`); with `outside` it lies
+    midway to the floor that lets `wanted_acceptance` of them in. One expert alone is imprinted, since there is nobody
+    to tell it from.
     """
     if not examples:
         raise TooFewExamples
@@ -67,9 +83,11 @@ def fit_gate(
     unknown = sorted({example.expert for example in validation or ()} - known)
     if unknown:
         raise UnknownLabels(unknown, sorted(known))
-    vectors_ND = encoded(encoder, [example.text for example in examples], told, "encoding examples")
-    validation_ND = encoded(encoder, [example.text for example in validation or ()], told, "encoding validation")
-    outside_ND = encoded(encoder, list(outside or ()), told, "encoding outside texts")
+    features_NF = encoded_features(encoder, [example.text for example in examples], told, "encoding examples")
+    validation_NF = encoded_features(
+        encoder, [example.text for example in validation or ()], told, "encoding validation"
+    )
+    outside_NF = encoded_features(encoder, list(outside or ()), told, "encoding outside texts")
     data = {"examples": data_facts(examples)}
     if validation:
         data["validation"] = data_facts(validation)
@@ -79,59 +97,109 @@ def fit_gate(
         created=datetime.now(UTC),
         encoder_identity=encoder.identity,
         encoder_dimensions=encoder.dimensions,
+        lexical_dimensions=LEXICAL_DIMENSIONS,
         seed=seed,
         data=data,
     )
     if len(known) == 1:
-        return _imprinted_alone(empty_gate(encoder), next(iter(known)), vectors_ND, card)
+        return _imprinted_alone(empty_gate(encoder), next(iter(known)), examples, features_NF, card)
 
     held_out = held_out_scores(
-        examples, vectors_ND, list(validation or ()), validation_ND, outside_ND, seed=seed, progress=told
+        examples,
+        features_NF,
+        encoder.dimensions,
+        list(validation or ()),
+        validation_NF,
+        outside_NF,
+        seed=seed,
+        progress=told,
     )
+    store, passage_counts = gathered(sketches or {}, held_out.experts, encoder.dimensions)
+    # A newcomer is admitted by its rows alone; its evidence comes on top, as everyone's does.
+    admission = fitted_admission(held_out)
+    evidence, held_out = _with_evidence(held_out, examples, store, passage_counts)
     told("training", 0.0)
-    plan = planned_rows(examples, vectors_ND, fineness=held_out.fineness, seed=seed)
-    rows = trained_rows(vectors_ND, plan.row_N)
+    trained = held_out.whole or trial(held_out.spec, examples, features_NF, encoder.dimensions, seed=seed)
     told("training", 1.0)
-    expert_N = np.array([plan.experts.index(example.expert) for example in examples], dtype=np.intp)
+    expert_N = np.array([held_out.experts.index(example.expert) for example in examples], dtype=np.intp)
     references = sampled(expert_N, np.arange(len(examples), dtype=np.intp), seed)
-    reference_counts = np.bincount(expert_N[references]).tolist()
-    card = _measured(card, held_out, kept_share, wanted_acceptance if outside else None)
-    card = card.model_copy(update={"experts": _expert_facts(examples, plan, reference_counts, held_out)})
-    return Gate(card, rows.weights_RD, rows.bias_R, rows.prototypes_RD, vectors_ND[references].astype(np.float16))
+    if kept_share is None:
+        kept_share = KEPT_SHARE_OF_GROUPED if all(example.group for example in examples) else KEPT_SHARE
+    contexts = [dict(example.context) for example in (validation or examples)]
+    card, fitted = _measured(card, held_out, kept_share, wanted_acceptance if outside else None, len(references))
+    card = card.model_copy(
+        update={
+            "head": held_out.spec.kind,
+            "heads": held_out.losses,
+            "evidence": evidence,
+            "admission": admission,
+            "experts": _expert_facts(
+                examples, trained, np.bincount(expert_N[references]).tolist(), passage_counts.tolist(), held_out, fitted
+            ),
+        }
+    )
+    card = _with_context(card, held_out, contexts)
+    samples = Samples(
+        features_NF[references].astype(np.float16),
+        tuple(examples[place].text for place in references),
+        store.vectors_PD,
+        store.texts,
+    )
+    return replace(trained.gate, card=card, samples=samples)
 
 
-def encoded(encoder: Encoder, texts: Sequence[str], progress: Progress, stage: str) -> Vector:
-    """Unit vectors of `texts` in their order, telling how far it is."""
-    vectors_ND = np.empty((len(texts), encoder.dimensions), dtype=np.float32)
-    # By length, since the encoder can only pad less within what it is given at once.
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    for start in range(0, len(texts), ENCODED_AT_ONCE):
-        places = order[start : start + ENCODED_AT_ONCE]
-        vectors_ND[places] = encoder.encode([texts[place] for place in places])
-        progress(stage, min(1.0, (start + len(places)) / len(texts)))
-    return vectors_ND
+def encoded_features(encoder: Encoder, texts: Sequence[str], progress: Progress, stage: str) -> Vector:
+    """The features of `texts` in their order, (N, F), telling how far it is."""
+    return featured(encoded(encoder, texts, progress, stage), texts)
 
 
-def _measured(card: GateCard, held_out: HeldOut, kept_share: float, wanted_acceptance: float | None) -> GateCard:
+def _with_evidence(
+    held_out: HeldOut, examples: Sequence[Example], store: Sketch, counts_E: Counts
+) -> tuple[EvidenceScale, HeldOut]:
+    """How much the stores should count, and the held-out scores with their evidence."""
+
+    def found(scored: Scored) -> tuple[Vector, Vector]:
+        cosines_NP = scored.features_NF[:, : store.vectors_PD.shape[1]] @ store.vectors_PD.astype(np.float32).T
+        groups = [examples[place].group if place >= 0 else None for place in scored.places_N.tolist()]
+        return retrieved(without_own_document(cosines_NP, counts_E, groups, store.documents), counts_E)
+
+    def moved(scored: Scored) -> Scored:
+        return replace(scored, logits_NE=scored.logits_NE + evidence_logits(scale, *found(scored), counts_E))
+
+    texts = held_out.texts
+    grouped = [place >= 0 and examples[place].group is not None for place in texts.places_N.tolist()]
+    grouped_N = np.array(grouped, dtype=np.bool_)
+    scale = fitted_evidence(texts.logits_NE, *found(texts), texts.labels_N, counts_E, grouped_N=grouped_N)
+    if not counts_E.any():
+        return scale, held_out
+    return scale, replace(
+        held_out, texts=moved(texts), seen=moved(held_out.seen), outside=held_out.outside and moved(held_out.outside)
+    )
+
+
+def _measured(
+    card: GateCard, held_out: HeldOut, kept_share: float, wanted_acceptance: float | None, references: int
+) -> tuple[GateCard, Fitted | None]:
     logits_NE, labels_N = held_out.texts.logits_NE, held_out.texts.labels_N
     if len(labels_N) == 0:
-        return card  # too few examples to hold any out: the card's defaults serve
-    temperature = fitted_temperature(logits_NE, labels_N)
-    shares_NE = probabilities(logits_NE, temperature)
+        return card, None  # too few examples to hold any out: the card's defaults serve
+    fitted = fitted_calibration(logits_NE, labels_N, seed=card.seed)
+    shares_NE = calibrated(fitted.calibration, logits_NE * fitted.scale_E + fitted.shift_E)
     predicted_N = shares_NE.argmax(axis=1)
     table = reliability(shares_NE.max(axis=1), predicted_N == labels_N)
-    inside_features = (energies(logits_NE), held_out.texts.nearness_NE.max(axis=1).astype(np.float64))
+    inside_features = held_out.texts.inside_features()
     scale = fitted_scale(
         inside_features,
         held_out.outside_features(),
         kept_share=kept_share,
         wanted_acceptance=wanted_acceptance,
         against=held_out.inside_features(),
+        with_neighbours=references <= MOST_FOR_NEIGHBOURS,
     )
     inside_N, outside_N = (
-        raw_scores(scale, *features) for features in (held_out.inside_features(), held_out.outside_features())
+        raw_scores(scale, features) for features in (held_out.inside_features(), held_out.outside_features())
     )
-    kept_N = raw_scores(scale, *inside_features) >= scale.score_at_half
+    kept_N = raw_scores(scale, inside_features) >= scale.score_at_half
     present = [measure for measure in per_label(labels_N, predicted_N, len(held_out.experts)) if measure.count]
     metrics = {
         "held_out_count": float(len(labels_N)),
@@ -142,40 +210,79 @@ def _measured(card: GateCard, held_out: HeldOut, kept_share: float, wanted_accep
         f"auroc_{held_out.outside_kind}": auroc(inside_N, outside_N),
         f"accepted_{held_out.outside_kind}": float((outside_N >= scale.score_at_half).mean()),
     }
-    return card.model_copy(
-        update={
-            "temperature": temperature,
-            "inside": scale,
-            "admission": fitted_admission(held_out),
-            # Where only one expert's texts are held out, there is nobody inside to tell the strangers from.
-            "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
-            "reliability": tuple(table),
-        }
-    )
+    update = {
+        "calibration": fitted.calibration,
+        "calibrations": fitted.losses,
+        "conformal": conformal_floors(shares_NE, labels_N),
+        "inside": scale,
+        # Where only one expert's texts are held out, there is nobody inside to tell the strangers from.
+        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
+        "reliability": tuple(table),
+    }
+    return card.model_copy(update=update), fitted
 
 
 def _expert_facts(
-    examples: Sequence[Example], plan: RowPlan, reference_counts: list[int], held_out: HeldOut
+    examples: Sequence[Example],
+    trained: Trial,
+    reference_counts: list[int],
+    passage_counts: list[int],
+    held_out: HeldOut,
+    fitted: Fitted | None,
 ) -> dict[str, ExpertFacts]:
-    measures = per_label(held_out.texts.labels_N, held_out.texts.logits_NE.argmax(axis=1), len(plan.experts))
-    counts = dict.fromkeys(plan.experts, 0)
+    names = held_out.experts
+    measures = per_label(held_out.texts.labels_N, held_out.texts.logits_NE.argmax(axis=1), len(names))
+    counts = dict.fromkeys(names, 0)
     for example in examples:
         counts[example.expert] += 1
     return {
         name: ExpertFacts(
             origin="trained",
-            rows=labels,
-            references=references,
+            rows=trained.row_names[name],
+            references=reference_counts[place],
+            passages=passage_counts[place],
             examples=counts[name],
-            recall=measure.recall if measure.count else None,
-            precision=measure.precision if measure.count else None,
+            recall=measures[place].recall if measures[place].count else None,
+            precision=measures[place].precision if measures[place].count else None,
+            scale=1.0 if fitted is None else float(fitted.scale_E[place]),
+            shift=0.0 if fitted is None else float(fitted.shift_E[place]),
         )
-        for name, labels, references, measure in zip(plan.experts, plan.labels, reference_counts, measures, strict=True)
+        for place, name in enumerate(names)
     }
 
 
-def _imprinted_alone(gate: Gate, expert: str, vectors_ND: Vector, card: GateCard) -> Gate:
-    distinct_ND = np.unique(vectors_ND, axis=0)
-    alone, _ = imprinted(gate, expert, distinct_ND, np.empty((0, vectors_ND.shape[1]), dtype=np.float32))
+def _with_context(card: GateCard, held_out: HeldOut, contexts: Sequence[dict[str, str]]) -> GateCard:
+    """`contexts` are those of the texts that were held out: of the validation set, or of the examples."""
+    texts = held_out.texts
+    own = contexts if len(texts.labels_N) and texts.places_N[0] < 0 else [contexts[place] for place in texts.places_N]
+    names = known_pairs(own)
+    if not names:
+        return card
+    found_NC, temperature = indicators(own, names), card.calibration.temperature
+    offsets_CE = fitted_offsets(texts.logits_NE, found_NC, texts.labels_N, temperature=temperature)
+    # Measured on the other half each time: offsets flatter themselves on what they were fitted on.
+    half_N = np.arange(len(texts.labels_N)) % 2 == 0
+    right = 0
+    for part_N in (half_N, ~half_N):
+        halves_CE = fitted_offsets(
+            texts.logits_NE[~part_N], found_NC[~part_N], texts.labels_N[~part_N], temperature=temperature
+        )
+        moved_NE = texts.logits_NE[part_N] + found_NC[part_N] @ halves_CE
+        right += int((moved_NE.argmax(axis=1) == texts.labels_N[part_N]).sum())
+    experts = {
+        name: facts.model_copy(
+            update={"context": {pair: float(offsets_CE[at, place]) for at, pair in enumerate(names)}}
+        )
+        for place, (name, facts) in enumerate(card.experts.items())
+    }
+    metrics = card.metrics | {"accuracy_with_context": right / len(texts.labels_N)}
+    return card.model_copy(update={"experts": experts, "context_features": tuple(names), "metrics": metrics})
+
+
+def _imprinted_alone(gate: Gate, expert: str, examples: Sequence[Example], features_NF: Vector, card: GateCard) -> Gate:
+    distinct = sorted({example.text: place for place, example in enumerate(examples)}.values())
+    alone, _ = imprinted(
+        gate, expert, features_NF[distinct], features_NF[:0], [examples[place].text for place in distinct]
+    )
     facts = alone.card.model_copy(update={"data": card.data, "seed": card.seed, "parent": None})
-    return Gate(facts, alone.weights_RD, alone.bias_R, alone.prototypes_RD, alone.references_SD)
+    return Gate(facts, alone.rows, alone.samples)

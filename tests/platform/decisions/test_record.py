@@ -58,6 +58,10 @@ records = st.builds(
     streamed=st.booleans(),
     **dict.fromkeys(("encode_ms", "decide_ms", "expert_ms", "total_ms"), number),
     executions=st.lists(executions, max_size=3).map(tuple),
+    conditions=st.none() | st.dictionaries(text, json_value, max_size=3),
+    adjustments=st.lists(st.tuples(text, text, number), max_size=3),
+    propensity=number,
+    session=st.none() | text,
 )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from tests.conftest import Server
 from tests.platform.conftest import ASKED, OUTSIDE, Domains, Json, make_domains, unique
+
+from doyen_platform.decisions.models import DecisionRow, RoutingContext
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,65 @@ def test_replays_are_identical_also_after_the_gate_changed(own: Domains) -> None
         http.delete(f"/admin/experts/{added}")
     assert own.server.platform.keeper.current.version != version
     assert [replay(own.server, decision) for decision in made] == before
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "gumbel", "thompson"])
+def test_what_chance_moved_and_what_adjusted_replays_to_the_bit(own: Domains, kind: str) -> None:
+    policy, session = unique("p"), unique("s")
+    body = {"selection": "top_k", "top_k": 2, "inside_floor": 0, "stickiness": 0.7, "stick_share": 0, "regions": None}
+    body |= {"exploration": {"kind": kind, "rate": 0.5, "scale": 3, "least_share": 0}, "fit_tolerance": 0.5}
+    with own.server.http(own.admin) as http:
+        assert http.put(f"/admin/policies/{policy}", json=body).status_code == 200
+    propensities = set()
+    for question in (*ASKED.values(), *ASKED.values(), OUTSIDE):
+        with own.server.http(own.app) as http:
+            asked = {"model": f"auto:{policy}", "messages": [{"role": "user", "content": question}]}
+            answer = http.post("/v1/chat/completions", json=asked, headers={"x-session-id": session})
+            decision = answer.headers["x-doyen-decision-id"]
+            told = http.get(f"/v1/routing/decisions/{decision}").json()
+        propensities.add(told["propensity"])
+        assert 0 < told["propensity"] < 1
+        assert replay(own.server, decision)["identical"] is True, told
+    assert len(propensities) > 1
+
+
+def test_it_names_the_input_that_is_gone_or_was_altered(own: Domains) -> None:
+    answer = own.ask(ASKED["cooking"])
+    decision = answer.headers["x-doyen-decision-id"]
+    assert replay(own.server, decision)["identical"] is True
+    database = own.server.platform.database
+    with database.write() as session:
+        row = session.get_one(DecisionRow, uuid.UUID(decision))
+        version, context_id, features = row.gate_version, row.context_id, row.features
+        row.gate_version, row.features = "0" * 64, None
+    assert [one.split(":")[0] for one in replay(own.server, decision)["differences"]] == ["features", "gate version"]
+    with database.write() as session:
+        row = session.get_one(DecisionRow, uuid.UUID(decision))
+        assert features is not None
+        row.gate_version, row.features = version, features[:10]
+    assert "5 numbers" in replay(own.server, decision)["differences"][0]
+    with database.write() as session:
+        row = session.get_one(DecisionRow, uuid.UUID(decision))
+        row.features, row.context_id = features, "1" * 64
+        body = session.get_one(RoutingContext, context_id).body
+        session.add(RoutingContext(id="1" * 64, body=body))
+    assert "was altered" in replay(own.server, decision)["differences"][0]
+    with database.write() as session:
+        session.get_one(DecisionRow, uuid.UUID(decision)).context_id = "2" * 64
+    told = replay(own.server, decision)
+    assert (told["identical"], told["replayed"]) == (None, None)
+    assert "is gone" in told["differences"][0]
+
+
+def test_another_choice_from_the_same_inputs_is_told(own: Domains) -> None:
+    decision = own.ask(ASKED["cooking"]).headers["x-doyen-decision-id"]
+    own.server.platform.recorder.flush()
+    with own.server.platform.database.write() as session:
+        session.get_one(DecisionRow, uuid.UUID(decision)).propensity = 0.5
+    told = replay(own.server, decision)
+    assert told["identical"] is False
+    assert told["differences"][0] == "propensity: recorded 0.5, replayed 1.0"
+    assert "program" in told["differences"][-1]
 
 
 def test_the_recorded_choice_is_what_was_answered(own: Domains) -> None:

@@ -1,52 +1,18 @@
 """Scores, removal, decision and artifact of gates made of chosen numbers."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.router.gate.gates import axis_gate, random_gate, vector
 
 from doyen_router.gate.artifact import GateArtifactInvalid, GateForAnotherEncoder, load_gate, save_gate
-from doyen_router.gate.card import ExpertFacts, GateCard, InsideScale
 from doyen_router.gate.decide import ExpertNotCandidate, VectorMismatch, decide, pin, snapshot_of
 from doyen_router.gate.decision import Candidate, Policy, RouteReason, Snapshot
-from doyen_router.gate.gate import ExpertNotInGate, Gate, GateMalformed, remove_expert
-
-
-def random_gate(rows: list[int], dimensions: int = 24, seed: int = 0) -> Gate:
-    random = np.random.default_rng(seed)
-    count = sum(rows)
-    prototypes = random.standard_normal((count, dimensions))
-    prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)
-    experts = {
-        f"expert{place:02}": ExpertFacts(
-            origin="trained", rows=tuple(f"r{row}" for row in range(number)), references=2, examples=9
-        )
-        for place, number in enumerate(rows)
-    }
-    return Gate(
-        GateCard(created=datetime.now(UTC), encoder_identity="e", encoder_dimensions=dimensions, experts=experts),
-        (5 * prototypes).astype(np.float32),
-        random.standard_normal(count).astype(np.float32),
-        prototypes.astype(np.float32),
-        random.standard_normal((2 * len(rows), dimensions)).astype(np.float16),
-    )
-
-
-def axis_gate(**experts: int) -> Gate:
-    """Each expert owns one axis of the vector: its logit is 8 times that coordinate."""
-    rows = np.eye(4, dtype=np.float32)[list(experts.values())]
-    facts = {name: ExpertFacts(origin="trained", rows=(name,), references=0, examples=1) for name in experts}
-    scale = InsideScale(nearness_mean=0.6, nearness_deviation=0.1, score_at_half=-2.0, score_at_high=0.0)
-    card = GateCard(created=datetime.now(UTC), encoder_identity="e", encoder_dimensions=4, experts=facts, inside=scale)
-    return Gate(card, 8 * rows, np.zeros(len(rows), np.float32), rows, np.zeros((0, 4), np.float16))
-
-
-def vector(*numbers: float) -> np.ndarray:
-    return np.array(numbers, dtype=np.float32)
-
+from doyen_router.gate.gate import ExpertNotInGate, GateMalformed, remove_expert
 
 LAW, TAX = vector(0.9, 0.3, 0, 0), vector(0.3, 0.9, 0, 0)
 
@@ -61,9 +27,12 @@ def test_removing_an_expert_leaves_the_logits_of_the_others_bit_identical(rows, 
     kept = [place for place, name in enumerate(gate.experts) if name != gone]
     for _ in range(5):
         text = random.standard_normal(24).astype(np.float32)
-        before, after = gate.scores(text), smaller.scores(text)
-        assert np.array_equal(before[0][kept], after[0])
-        assert np.array_equal(before[1][kept], after[1])
+        before, after = gate.judge(text, {}), smaller.judge(text, {})
+        assert np.array_equal(before.logits_E[kept], after.logits_E)
+        assert np.array_equal(before.nearness_E[kept], after.nearness_E)
+    assert smaller.samples.reference_texts == tuple(
+        text for place, text in enumerate(gate.samples.reference_texts) if place // 2 in kept
+    )
     assert smaller.card.parent == gate.version
     with pytest.raises(ExpertNotInGate):
         remove_expert(smaller, gone)
@@ -72,11 +41,20 @@ def test_removing_an_expert_leaves_the_logits_of_the_others_bit_identical(rows, 
 def test_an_experts_logit_is_the_logsumexp_of_its_rows():
     gate = random_gate([3, 1, 4])
     text = np.random.default_rng(3).standard_normal(24).astype(np.float32)
-    rows = gate.weights_RD @ text + gate.bias_R
+    rows = gate.rows.weights_RW @ text + gate.rows.bias_R
     expected = [np.logaddexp.reduce(rows[:3]), rows[3], np.logaddexp.reduce(rows[4:])]
-    logits, _ = gate.scores(text)
-    assert np.allclose(logits, expected, atol=1e-4)
+    assert np.allclose(gate.judge(text, {}).logits_E, expected, atol=1e-4)
     assert np.allclose(gate.batch_scores(text[None])[0][0], expected, atol=1e-4)
+
+
+def test_rows_read_words_and_hidden_units_beside_the_encoder():
+    gate = random_gate([2, 1], sketch=8, hidden=6)
+    text = np.random.default_rng(3).standard_normal(32).astype(np.float32)
+    hidden = np.maximum(gate.trunk_HD @ text[:24] + gate.trunk_bias_H, 0)
+    rows = gate.rows.weights_RW @ np.concatenate([text, hidden]) + gate.rows.bias_R
+    assert np.allclose(gate.judge(text, {}).logits_E, [np.logaddexp(*rows[:2]), rows[2]], atol=1e-4)
+    assert np.allclose(gate.batch_scores(text[None])[0], [[np.logaddexp(*rows[:2]), rows[2]]], atol=1e-4)
+    assert gate.dimensions == 32
 
 
 def test_the_sure_gate_chooses_and_names_the_runner_up():
@@ -176,13 +154,14 @@ def test_an_artifact_comes_back_as_it_was(tmp_path):
     assert loaded.version == gate.version
     assert loaded.card == gate.card
     text = np.random.default_rng(0).standard_normal(24).astype(np.float32)
-    assert np.array_equal(loaded.scores(text)[0], gate.scores(text)[0])
+    assert np.array_equal(loaded.judge(text, {}).logits_E, gate.judge(text, {}).logits_E)
+    assert loaded.samples.passage_texts == gate.samples.passage_texts
     save_gate(random_gate([2, 2]), tmp_path / "gate")
     assert load_gate(tmp_path / "gate").version != gate.version
     assert [path.name for path in tmp_path.iterdir()] == ["gate"], "no draft is left behind"
 
 
-@pytest.mark.parametrize("name", ["gate.safetensors", "card.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["gate.safetensors", "card.json", "texts.json", "manifest.json"])
 def test_any_altered_or_missing_file_is_refused(tmp_path, name):
     folder = save_gate(random_gate([3, 2]), tmp_path / "gate")
     original = (folder / name).read_bytes()
@@ -209,15 +188,17 @@ def test_foreign_folders_and_encoders_are_refused(tmp_path):
         save_gate(random_gate([1, 1]), tmp_path / "mine")
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "format": "doyen-gate-9"}))
-    with pytest.raises(GateArtifactInvalid, match="doyen-gate-1"):
+    with pytest.raises(GateArtifactInvalid, match="doyen-gate-2"):
         load_gate(folder)
 
 
 def test_tensors_that_do_not_fit_the_card_are_refused():
     gate = random_gate([2, 2])
     with pytest.raises(GateMalformed, match="bias_R"):
-        Gate(gate.card, gate.weights_RD, gate.bias_R[:3], gate.prototypes_RD, gate.references_SD)
-    broken = gate.weights_RD.copy()
+        replace(gate, rows=gate.rows._replace(bias_R=gate.rows.bias_R[:3]))
+    broken = gate.rows.weights_RW.copy()
     broken[0, 0] = np.nan
     with pytest.raises(GateMalformed, match="finite"):
-        Gate(gate.card, broken, gate.bias_R, gate.prototypes_RD, gate.references_SD)
+        replace(gate, rows=gate.rows._replace(weights_RW=broken))
+    with pytest.raises(GateMalformed, match="3 reference texts"):
+        replace(gate, samples=gate.samples._replace(reference_texts=("a", "b", "c")))

@@ -14,8 +14,9 @@ from doyen_router.gate.decide import decide, snapshot_of
 from doyen_router.gate.decision import Policy
 from doyen_router.gate.examples import Example
 from doyen_router.gate.gate import empty_gate
-from doyen_router.gate.inside import auroc, fitted_scale
+from doyen_router.gate.inside import InsideFeatures, auroc, fitted_scale
 from doyen_router.gate.training import fit_gate
+from doyen_router.text_features import features
 
 GARDENING = "Gardening: plants, soil, pruning and pests"
 ASTRONOMY = "Astronomy: stars, planets, moons and galaxies"
@@ -32,7 +33,7 @@ ASKED = {
 
 
 def routes(gate: Gate, encoder: OnnxEncoder, texts: list[str]) -> list[list[str]]:
-    return [decide(gate, vector_D, snapshot_of(gate), Policy()).experts for vector_D in encoder.encode(texts)]
+    return [decide(gate, features_F, snapshot_of(gate), Policy()).experts for features_F in features(encoder, texts)]
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +44,15 @@ def described(encoder: OnnxEncoder) -> Gate:
 
 def test_a_described_expert_leaves_room_for_a_second(described: Gate, encoder: OnnxEncoder) -> None:
     assert routes(described, encoder, list(ASKED)) == list(ASKED.values())
-    assert np.ptp(described.bias_R) < 1
+    assert np.ptp(described.rows.bias_R) < 1
 
 
 @pytest.mark.parametrize("material", [{"description": "Banking: accounts, cards, loans"}, {"examples": BANKING}])
 def test_and_for_a_third(described: Gate, encoder: OnnxEncoder, material: dict[str, object]) -> None:
     third, confusions = add_expert(described, "banking", encoder, **material)  # type: ignore[arg-type]  # by parametrize
     assert routes(third, encoder, ["How do I open a savings account?", *ASKED]) == [["banking"], *ASKED.values()]
-    assert np.ptp(third.bias_R) < 10
-    assert all(confusion.theirs_lost == 0 == confusion.ours_lost for confusion in confusions)
+    assert np.ptp(third.rows.bias_R) < 10
+    assert all(confusion.theirs_lost < 0.2 and confusion.ours_lost < 0.1 for confusion in confusions)
     # The places of those who stay do not depend on the first.
     left = remove_expert(third, "gardening")
     assert routes(left, encoder, ["How do I open a savings account?"]) == [["banking"]]
@@ -64,7 +65,15 @@ def test_a_described_expert_does_not_hold_down_those_after_it(gate: Gate, encode
     near = "Orchards: fruit trees, their soil and their pests"
     beside, _ = add_expert(before, "orchards", encoder, description=near)
     alone, _ = add_expert(gate, "orchards", encoder, description=near)
-    assert beside.bias_R[-1] == pytest.approx(alone.bias_R[-1], abs=0.3)
+    assert beside.rows.bias_R[-1] == pytest.approx(alone.rows.bias_R[-1], abs=0.3)
+
+
+def test_two_described_experts_are_confused_by_degrees(described: Gate, encoder: OnnxEncoder) -> None:
+    taken = []
+    for description in ("Banking: accounts, cards, loans", "Orchards: fruit trees and their pests", GARDENING.upper()):
+        _, confusions = add_expert(described, "third", encoder, description=description)
+        taken.append({confusion.expert: confusion.theirs_lost for confusion in confusions}["gardening"])
+    assert 0 < taken[0] < 0.2 < taken[1] < taken[2] < 1
 
 
 def few(examples: list[Example], counts: list[int], grouped: bool) -> list[Example]:
@@ -110,5 +119,9 @@ def test_nothing_to_compare_leaves_a_scale_of_finite_numbers() -> None:
     own, strange = np.array([0.5, 0.6]), np.array([0.1])
     assert math.isnan(auroc(nothing, strange))
     assert math.isnan(auroc(own, nothing))
-    scale = fitted_scale((own, own), (strange, strange), against=(nothing, nothing))
+    scale = fitted_scale(
+        InsideFeatures(own, own, own),
+        InsideFeatures(strange, strange, strange),
+        against=InsideFeatures(nothing, nothing, nothing),
+    )
     assert all(math.isfinite(value) for value in scale.model_dump().values())

@@ -6,6 +6,7 @@ import numpy as np
 
 from doyen_router import Gate, OnnxEncoder, add_expert, remove_expert
 from doyen_router.gate.calibration import fitted_temperature
+from doyen_router.text_features import features
 
 STEWS = ["how long does a beef stew simmer", "which herbs belong in a lentil stew", "thicken a vegetable stew"]
 
@@ -13,8 +14,11 @@ STEWS = ["how long does a beef stew simmer", "which herbs belong in a lentil ste
 def test_who_is_no_rival_moves_nothing(gate: Gate, encoder: OnnxEncoder) -> None:
     alone, _ = add_expert(remove_expert(gate, "cooking"), "stews", encoder, examples=STEWS)
     beside, confusions = add_expert(gate, "stews", encoder, examples=STEWS, rivals={"banking", "travel"})
-    vector_D = encoder.encode(["simmer the stew for hours"])[0]
-    assert alone.scores(vector_D)[0][alone.index("stews")] == beside.scores(vector_D)[0][beside.index("stews")]
+    text_F = features(encoder, ["simmer the stew for hours"])[0]
+    assert (
+        alone.judge(text_F, {}).logits_E[alone.index("stews")]
+        == beside.judge(text_F, {}).logits_E[beside.index("stews")]
+    )
     assert {confusion.expert for confusion in confusions} == {"banking", "travel"}
     assert set(beside.experts) == {"banking", "cooking", "travel", "stews"}
 
@@ -22,10 +26,10 @@ def test_who_is_no_rival_moves_nothing(gate: Gate, encoder: OnnxEncoder) -> None
 def test_a_rival_does(gate: Gate, encoder: OnnxEncoder) -> None:
     with_cooking, _ = add_expert(gate, "stews", encoder, examples=STEWS)
     without, _ = add_expert(gate, "stews", encoder, examples=STEWS, rivals={"banking", "travel"})
-    vector_D = encoder.encode(["how long do I boil an egg"])[0]
+    text_F = features(encoder, ["how long do I boil an egg"])[0]
     assert (
-        with_cooking.scores(vector_D)[0][with_cooking.index("stews")]
-        < without.scores(vector_D)[0][without.index("stews")]
+        with_cooking.judge(text_F, {}).logits_E[with_cooking.index("stews")]
+        < without.judge(text_F, {}).logits_E[without.index("stews")]
     )
 
 

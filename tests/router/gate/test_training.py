@@ -18,6 +18,7 @@ from doyen_router.gate.imprint import ExpertAlreadyInGate, NothingToImprint, add
 from doyen_router.gate.inside import auroc
 from doyen_router.gate.measures import average_precision, fpr95
 from doyen_router.gate.training import TooFewExamples, UnknownLabels, fit_gate
+from doyen_router.text_features import features
 
 NEW = [
     Example("please move cash between my accounts", "banking"),
@@ -42,7 +43,7 @@ GARDENING = [
 
 
 def experts_of(gate, encoder, texts):
-    return [decide(gate, vector, snapshot_of(gate), Policy()).experts for vector in encoder.encode(texts)]
+    return [decide(gate, vector, snapshot_of(gate), Policy()).experts for vector in features(encoder, texts)]
 
 
 def test_the_five_lines_of_the_package_run_as_documented():
@@ -56,7 +57,7 @@ def test_new_texts_go_to_their_experts_and_far_ones_to_nobody(gate, encoder):
     assert report["accuracy"] == 1.0
     assert report["outside"] is not None
     assert report["outside"]["auroc"] >= 0.9
-    for vector in encoder.encode(FAR):
+    for vector in features(encoder, FAR):
         choice = decide(gate, vector, snapshot_of(gate), Policy())
         assert choice.reason is RouteReason.OUT_OF_DOMAIN
         assert choice.inside < choice.inside_floor
@@ -94,7 +95,7 @@ def test_a_handful_of_examples_still_makes_a_gate(encoder, examples, count):
 
 def test_two_experts_of_one_row_each(encoder):
     gate = fit_gate([Example("pay my bill", "billing"), Example("will it rain", "weather")], encoder)
-    logits, _ = gate.batch_scores(encoder.encode(["my invoice and payment", "sun and clouds tomorrow"]))
+    logits, _ = gate.batch_scores(features(encoder, ["my invoice and payment", "sun and clouds tomorrow"]))
     assert logits.argmax(axis=1).tolist() == [0, 1]
 
 
@@ -125,8 +126,9 @@ def test_an_expert_added_without_training_is_routed_to_and_leaves_again(gate, en
     assert {confusion.expert for confusion in confusions} == {"banking", "cooking", "travel"}
     assert all(0 <= of.theirs_lost <= 1 and 0 <= of.ours_lost <= 1 for of in confusions)
     assert grown.card.experts["gardening"].origin == "imprinted"
-    text = encoder.encode(["any text"])[0]
-    assert np.array_equal(remove_expert(grown, "gardening").scores(text)[0], gate.scores(text)[0])
+    text = features(encoder, ["any text"])[0]
+    left = remove_expert(grown, "gardening").judge(text, {})
+    assert np.array_equal(left.logits_E, gate.judge(text, {}).logits_E)
 
 
 def test_passages_alone_are_enough(gate, encoder):
@@ -134,7 +136,7 @@ def test_passages_alone_are_enough(gate, encoder):
     grown, _ = add_expert(gate, "gardening", encoder, passages=passages)
     by_vectors, _ = add_expert(gate, "gardening", encoder, passages=encoder.encode(passages))
     assert experts_of(grown, encoder, ["when do I prune my apple tree"]) == [["gardening"]]
-    assert np.array_equal(grown.weights_RD, by_vectors.weights_RD)
+    assert grown.experts == by_vectors.experts
 
 
 def test_a_near_neighbour_is_reported_as_confusion(gate, encoder):

@@ -1,0 +1,1 @@
+"""`make bench-gate`: the gate against its neighbours, in one run on one machine."""
