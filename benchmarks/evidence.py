@@ -24,10 +24,10 @@ from benchmarks.machine import machine
 from doyen_experts.store.chunking import chunk, embedding_text
 from doyen_experts.store.documents import Document
 from doyen_router import Encoder, Example, Gate, add_expert, empty_gate, fit_gate, load_encoder
-from doyen_router.text_features import features
 from doyen_router.gate.evidence import USUAL
 from doyen_router.gate.inside import auroc, energies
 from doyen_router.gate.sketch import Sketch, sketched
+from doyen_router.text_features import features
 
 LET_IN = 0.05
 DOCUMENT_CHARACTERS = 600

@@ -18,7 +18,7 @@ from doyen_router.gate.calibration import expected_calibration_error, probabilit
 from doyen_router.gate.candidates import Trial
 from doyen_router.gate.card import HeadKind
 from doyen_router.gate.decision import Selection
-from doyen_router.gate.heads import HeadSpec, linear_parts, trained_head
+from doyen_router.gate.heads import HeadSpec, linear_parts, trained_head, with_words
 from doyen_router.gate.inside import auroc, energies
 from doyen_router.gate.measures import fpr95
 from doyen_router.gate.rows import planned_rows
@@ -100,18 +100,13 @@ class _Heads:
 
     def __init__(self, examples: list[Example], features_NF: Vector, dimensions: int) -> None:
         self._features_NF, self._dimensions = features_NF, dimensions
-        self._plans = [
-            planned_rows(examples, features_NF[:, :dimensions], fineness=grain, seed=0) for grain in HeadSpec().grains
-        ]
-        self._parts = [linear_parts(features_NF, dimensions, plan.row_N) for plan in self._plans]
+        self._plan = planned_rows(examples, features_NF[:, :dimensions], fineness=HeadSpec().fineness, seed=0)
+        parts = linear_parts(features_NF, dimensions, self._plan.row_N)
+        self._parts = with_words(parts, features_NF, dimensions, self._plan.row_N)
 
     def gate(self, spec: HeadSpec) -> Gate:
-        pairs = list(zip(self._plans, self._parts, strict=True))
-        heads = [
-            (plan, trained_head(spec, self._features_NF, self._dimensions, plan.row_N, seed=0, parts=parts))
-            for plan, parts in (pairs if spec.kind == "linear" else pairs[:1])
-        ]
-        return Trial(spec, heads, self._dimensions).gate
+        head = trained_head(spec, self._features_NF, self._dimensions, self._plan.row_N, seed=0, parts=self._parts)
+        return Trial(spec, self._plan, head, self._dimensions).gate
 
 
 def _texts(examples: list[Example]) -> list[str]:

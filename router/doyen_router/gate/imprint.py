@@ -142,18 +142,22 @@ def imprinted_own(gate: Gate, name: str, own: Own) -> tuple[Gate, list[Confusion
     others_NE, nearness_NE = _known(gate, own_NF)
     found_S, found_N = (_found(gate, own.store, texts_NF) for texts_NF in (references_SF, own_NF))
     best_S, best_N = _best(others_SE), _best(others_NE)
+    slope = slope_for(gate.card.admission.slope, len(own.examples_NF))
     rows = new_rows(
         own_NF,
         labels_N,
         best_N - found_N,
         prototypes,
         Others(references_SF[~lone_S], (best_S - found_S)[~lone_S], len(gate.experts)),
-        slope=slope_for(gate.card.admission.slope, len(own.examples_NF)),
+        slope=slope,
         dimensions=dimensions,
         learns=has_examples,
     )
     own_N, leads_S = rows.own_N + found_N, best_S - found_S - rows.logits(references_SF)
-    bias = _bias(gate, own_N, best_S, leads_S, lone_S)
+    nearest_N = nearest_cosines(own_NF, labels_N, prototypes, dimensions)
+    # Texts made of one document are nearer to each other than what people ask is to any of them.
+    usual_N = own_N - slope * np.maximum(nearest_N - gate.card.inside.nearness_mean, 0)
+    bias = _bias(gate, float(np.median(usual_N)), others_SE, best_S, leads_S, lone_S)
     kept = np.linspace(0, len(own_NF) - 1, min(REFERENCES, len(own_NF))).astype(np.intp)
     own_texts = own.example_texts if has_examples else own.passage_texts
     facts = ExpertFacts(
@@ -163,7 +167,6 @@ def imprinted_own(gate: Gate, name: str, own: Own) -> tuple[Gate, list[Confusion
         examples=len(own.examples_NF),
         passages=len(own.store),
     )
-    nearest_N = nearest_cosines(own_NF, labels_N, prototypes, dimensions)
     logits_NE = np.column_stack([_known(gate, own_NF, calibrated=False)[0], own_N + bias])
     known = seen_by_gate(logits_NE, nearness_NE, own_NF[:, :dimensions], references_SF[:, :dimensions])
     newcomer = with_expert(
@@ -206,17 +209,24 @@ def _equal(rows_RF: Vector) -> Prototypes:
     return Prototypes(rows_RF, np.zeros(len(rows_RF), dtype=np.float32))
 
 
-def _bias(gate: Gate, own_N: Doubles, best_S: Doubles, leads_S: Doubles, lone_S: Bools) -> float:
+def _bias(gate: Gate, own: float, others_SE: Vector, best_S: Doubles, leads_S: Doubles, lone_S: Bools) -> float:
+    """`own` is the newcomer's logit, before any bias, of a text that is as near to it as usual."""
     if not gate.experts or not len(best_S):
-        return FIRST_LOGIT - float(np.median(own_N))
-    # Two bounds: no more of the others' traffic than wanted, and own texts no surer than the others' texts are. The
-    # second holds where no other expert is near; else everything strange to all would go to the newcomer.
-    alike = float(np.median(best_S) - np.median(own_N))
-    if lone_S.all():
-        # The first cannot be read off a text whose own logit is a guess.
-        return alike
-    admission = gate.card.admission
-    return min(lead_at(leads_S[~lone_S], admission.wanted_loss) - admission.optimism, alike)
+        return FIRST_LOGIT - own
+    # Three bounds: no more of the others' traffic than wanted; own texts no surer than the others' texts are, which
+    # holds where no other expert is near; and a place between own and foreign for texts that are strange to the
+    # newcomer, which holds for one who is known by little: else everything that nobody is sure of would go there.
+    is_own_SE = gate.reference_experts()[:, None] == np.arange(others_SE.shape[1])
+    sure = float(np.median(others_SE[is_own_SE]))
+    bounds = [sure - own]
+    if others_SE.shape[1] > 1:
+        foreign = float(np.median(np.where(is_own_SE, -np.inf, others_SE).max(axis=1)))
+        bounds.append((sure + foreign) / 2 - float(np.median(best_S - leads_S)))
+    if not lone_S.all():
+        # It cannot be read off a text whose own logit is a guess.
+        admission = gate.card.admission
+        bounds.append(lead_at(leads_S[~lone_S], admission.wanted_loss) - admission.optimism)
+    return min(bounds)
 
 
 def _known(gate: Gate, texts_NF: Vector, *, calibrated: bool = True) -> tuple[Vector, Vector]:

@@ -117,7 +117,7 @@ def new_rows(
     own_NR = own_similarities(own_NF, labels_N, prototypes.features_RF, scales_F)
     alone_N = own_NR.max(axis=1) <= NOWHERE
     own_N = energies(slope * own_NR + prototypes.offsets_R)
-    own_N[alone_N] = slope * LONE_SIMILARITY
+    own_N[alone_N] = slope * LONE_SIMILARITY * np.vecdot(own_NF * scales_F, own_NF)[alone_N]
     if not learns or not len(others.best_S):
         return NewRows(weights_RF, prototypes.offsets_R, own_N)
     leads_S = energies(others.features_SF @ weights_RF.T + prototypes.offsets_R) - others.best_S
