@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
+BENCH_DATA ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 LOG := $(VENV)/install.log
@@ -16,7 +17,7 @@ define install
 	test "$$(cat $(VENV)/.status)" = 0 || { echo "the installation failed: $(LOG) says why"; exit 1; }
 endef
 
-.PHONY: help run install test lint types contracts pytest fuzz format bench migration clean
+.PHONY: help run install test lint types contracts pytest fuzz format bench bench-gate migration clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -50,6 +51,10 @@ format: $(VENV)/.all  ## writes the house's format
 
 bench: $(VENV)/.all  ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.spine
+
+bench-gate: $(VENV)/.all  ## the gate beside its neighbours: make bench-gate BENCH_DATA=folder
+	@test -n "$(BENCH_DATA)" || { echo "BENCH_DATA names the folder of clinc150/, banking77/ and the others"; exit 1; }
+	$(BIN)/python -m benchmarks.gate --data "$(BENCH_DATA)"
 
 fuzz: $(VENV)/.all  ## the long form of the bad-input tests: 10,000 bodies, all of the API
 	DOYEN_FUZZ=long $(BIN)/python -m pytest tests/platform/fuzz -x --timeout 3000

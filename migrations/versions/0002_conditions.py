@@ -1,4 +1,4 @@
-"""conditions of decisions, and where experts are, what they may see and cost
+"""conditions of decisions, context of examples, and where experts are, what they may see and cost
 
 Revision ID: 0002
 Revises: 0001
@@ -28,9 +28,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("data_classes", json, nullable=True))
         batch_op.add_column(sa.Column("price_request_usd", sa.Double(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("price_thousand_tokens_usd", sa.Double(), server_default="0", nullable=False))
+    with op.batch_alter_table("examples", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("context", json, nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("examples", schema=None) as batch_op:
+        batch_op.drop_column("context")
     with op.batch_alter_table("expert_versions", schema=None) as batch_op:
         for name in ("price_thousand_tokens_usd", "price_request_usd", "data_classes", "region", "group_path"):
             batch_op.drop_column(name)

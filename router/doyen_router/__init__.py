@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from doyen_router.gate.evaluation import Evaluation, evaluate
     from doyen_router.gate.examples import Example, read_examples, read_texts
     from doyen_router.gate.explanation import Explanation, explain
-    from doyen_router.gate.gate import Gate, empty_gate, remove_expert
+    from doyen_router.gate.gate import Gate
     from doyen_router.gate.imprint import add_expert
+    from doyen_router.gate.members import empty_gate, remove_expert
     from doyen_router.gate.sketch import Sketch, sketched
     from doyen_router.gate.training import fit_gate
     from doyen_router.quality.artifact import load_quality, save_quality
@@ -78,7 +79,8 @@ _PLACES = {
     ),
     "doyen_router.gate.evaluation": ("Evaluation", "evaluate"),
     "doyen_router.gate.examples": ("Example", "read_examples", "read_texts"),
-    "doyen_router.gate.gate": ("Gate", "empty_gate", "remove_expert"),
+    "doyen_router.gate.gate": ("Gate",),
+    "doyen_router.gate.members": ("empty_gate", "remove_expert"),
     "doyen_router.gate.confusion": ("Confusion",),
     "doyen_router.gate.explanation": ("Explanation", "explain"),
     "doyen_router.gate.imprint": ("add_expert",),

@@ -28,7 +28,13 @@ def train(examples: Path, output: Path) -> subprocess.CompletedProcess[str]:
 
 def test_it_makes_a_gate_that_knows_the_experts_of_the_file(tmp_path: Path) -> None:
     lines = [
-        {"text": f"{question} ({number})", "expert": expert, "fine": None, "group": question}
+        {
+            "text": f"{question} ({number})",
+            "expert": expert,
+            "fine": None,
+            "group": question,
+            "context": {"feature": f"{expert}-page"},
+        }
         for expert, questions in QUESTIONS.items()
         for question in questions
         for number in range(5)
@@ -38,7 +44,9 @@ def test_it_makes_a_gate_that_knows_the_experts_of_the_file(tmp_path: Path) -> N
     done = train(examples, tmp_path / "gate")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1].endswith("100%")
-    assert sorted(load_gate(tmp_path / "gate").experts) == ["garden", "sky"]
+    gate = load_gate(tmp_path / "gate")
+    assert sorted(gate.experts) == ["garden", "sky"]
+    assert gate.card.context_features == ("feature=garden-page", "feature=sky-page")
 
 
 def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:

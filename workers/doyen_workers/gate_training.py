@@ -28,9 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     threading.Thread(target=_end_with, args=(given.parent,), daemon=True).start()
     os.nice(10)  # training may take every spare cycle, never a request's
-    examples = read_examples(
-        given.examples, text_field="text", label_field="expert", fine_field="fine", group_field="group"
-    )
+    examples = read_examples(given.examples, fine_field="fine", group_field="group", context_field="context")
     sketches = read_sketches(given.sketches) if given.sketches else None
     gate = fit_gate(examples, load_encoder(given.encoder), sketches=sketches, progress=_tell)
     save_gate(gate, given.output)

@@ -137,7 +137,7 @@ class LaneThreads:
             else:
                 self._answer(batch)
             seconds = (time.perf_counter() - started) / len(batch)
-            with self._condition:
+            with self._condition:  # only now, after the answers have left: `wait_until_quiet` must not miss one
                 for task in batch:
                     self._running.remove(task)
                 self._quiet.notify_all()

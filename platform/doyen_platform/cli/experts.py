@@ -37,6 +37,14 @@ def add(
     ] = None,
     tenant: Annotated[str | None, typer.Option("--tenant")] = None,
     generalist: Annotated[bool, typer.Option("--generalist", help="It answers when the gate abstains.")] = False,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Where the expert, its store and its model are.")
+    ] = None,
+    data_class: Annotated[
+        list[str] | None, typer.Option("--data-class", help="A class that it may see; repeatable. Without any: all.")
+    ] = None,
+    group: Annotated[str, typer.Option("--group", help="Its path of groups, such as law/contracts.")] = "",
+    price_request: Annotated[float, typer.Option("--price-request", help="What a request to it costs, in USD.")] = 0.0,
     url: Url = DEFAULT_URL,
     key: ApiKey = None,
     as_json: AsJson = False,
@@ -59,6 +67,10 @@ def add(
         "config": settings,
         "tenant": tenant,
         "generalist": generalist,
+        "region": region,
+        "data_classes": data_class or None,
+        "group": group,
+        "price": {"request_usd": price_request},
         "examples": [{"text": line.strip()} for line in lines if line.strip()],
     }
     told = client.call("POST", "/admin/experts", body=body)
@@ -217,5 +229,13 @@ def _show(told: dict[str, Any]) -> None:  # Any: JSON
             ("documents", counts),
             ("examples", told["examples"]),
             ("tenant", told["tenant"] or "all"),
+            ("group", told["group"] or "none"),
+            ("region", told["region"] or "none"),
+            ("data classes", _classes(told["data_classes"])),
+            ("price", f"{told['price']['request_usd']:g} USD a request"),
         ],
     )
+
+
+def _classes(allowed: list[str] | None) -> str:
+    return "all" if allowed is None else ", ".join(allowed) or "none"

@@ -24,8 +24,8 @@ from doyen_router.gate.decision import Conditions, Policy
 from doyen_router.gate.examples import read_examples, read_texts
 from doyen_router.gate.explanation import explain as explained
 from doyen_router.gate.gate import Gate
-from doyen_router.gate.gate import remove_expert as without_expert
 from doyen_router.gate.imprint import add_expert
+from doyen_router.gate.members import remove_expert as without_expert
 from doyen_router.text_features import features
 
 app = typer.Typer(help="Gates: train, measure, add and remove experts, ask.", no_args_is_help=True)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
+from doyen_platform.decisions.conditions import from_json
 from doyen_platform.decisions.models import DecisionRow, ExecutionRow, Feedback
 from doyen_platform.decisions.prompts import is_hash
 from doyen_platform.experts.service import find_expert
-from doyen_platform.gates.examples import ExampleOrigin, add_examples
+from doyen_platform.gates.examples import ExampleOrigin, NewExample, add_examples
 from doyen_platform.keys.access import Principal
 from doyen_platform.routing.conversation import routing_text
 from doyen_platform.tenants.service import get_tenant
@@ -97,7 +98,8 @@ def give_feedback(
             raise Invalid(f"no expert is called {right!r}", param="expert")
         stores_in_full = get_tenant(session, decision.tenant_id).prompt_storage == PromptStorage.FULL
         if row is not None and decision.prompt and stores_in_full and not is_hash(decision.prompt):
-            labelled = add_examples(session, row, [(routing_text(decision.prompt), None)], ExampleOrigin.FEEDBACK) == 1
+            example = NewExample(routing_text(decision.prompt), context=_learnable(decision))
+            labelled = add_examples(session, row, [example], ExampleOrigin.FEEDBACK) == 1
     feedback = Feedback(
         decision_id=decision_id,
         tenant_id=decision.tenant_id,
@@ -110,3 +112,10 @@ def give_feedback(
     session.add(feedback)
     session.flush()
     return feedback, labelled
+
+
+def _learnable(decision: DecisionRow) -> dict[str, str]:
+    """The context it was made with, but for the tenant: masks say whose experts a tenant has, and who gives feedback
+    must not become a reason to choose an expert."""
+    context = from_json(decision.conditions).context
+    return {name: value for name, value in context.items() if name != "tenant"}

@@ -25,7 +25,7 @@ from doyen_platform.experts.schemas import (
 )
 from doyen_platform.experts.states import ExpertState
 from doyen_platform.experts.views import expert_view
-from doyen_platform.gates.examples import ExampleOrigin, add_examples, list_examples
+from doyen_platform.gates.examples import list_examples
 from doyen_platform.keys.access import Admin
 from doyen_platform.web.reference import problems
 from doyen_router.errors import Invalid
@@ -150,8 +150,7 @@ def add_expert_examples(
     platform: Platform = request.app.state.platform
     with platform.database.write() as session:
         row = service.get_expert(session, caller, name, to_change=True)
-        texts = [(example.text, example.fine_label) for example in body.examples]
-        added = add_examples(session, row, texts, ExampleOrigin.OWNER)
+        added = service.add_own_examples(session, caller, row, body.examples)
     if added:
         wait_for(platform, name, wait_seconds)
     return ExamplesAdded(added=added, known_already=len(body.examples) - added)
@@ -172,7 +171,12 @@ def list_expert_examples(
         rows = list_examples(session, row, limit=limit + 1, after=after, with_feedback=caller.owns(row.tenant_id))
         data = [
             ExampleView(
-                id=one.id, text=one.text, fine_label=one.fine_label, origin=one.origin, created_at=one.created_at
+                id=one.id,
+                text=one.text,
+                fine_label=one.fine_label,
+                context=one.context,
+                origin=one.origin,
+                created_at=one.created_at,
             )
             for one in rows[:limit]
         ]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from doyen_platform.database.storable import JsonObject
 from doyen_platform.experts.states import ExpertState
+from doyen_platform.gates.context import Context
 from doyen_platform.stores.schemas import DocumentIn
 
 # No dots, slashes, NULs or upper case: the name is a directory, a queue, a metric label and a model id.
@@ -44,6 +45,7 @@ class ExampleIn(BaseModel):
 
     text: Text
     fine_label: ShortText | None = Field(default=None, description="a finer label under the expert, such as an intent")
+    context: Context | None = Field(default=None, description="what a gate may learn from beside the text")
 
 
 class ExamplesIn(BaseModel):
@@ -151,6 +153,7 @@ class ExampleView(BaseModel):
     id: uuid.UUID
     text: str
     fine_label: str | None
+    context: dict[str, str] | None
     origin: str
     created_at: dt.datetime
 

@@ -15,9 +15,9 @@ from doyen_experts.registry import validate_config
 from doyen_platform.audit.service import note
 from doyen_platform.database.table import utc_now
 from doyen_platform.experts.models import ExpertRow, ExpertVersion
-from doyen_platform.experts.schemas import ExpertCreate, ExpertPatch, Price
+from doyen_platform.experts.schemas import ExampleIn, ExpertCreate, ExpertPatch, Price
 from doyen_platform.experts.states import ExpertState
-from doyen_platform.gates.examples import ExampleOrigin, add_examples
+from doyen_platform.gates.examples import ExampleOrigin, NewExample, add_examples
 from doyen_platform.keys.access import Principal
 from doyen_platform.stores.service import add_documents
 from doyen_platform.tenants.service import get_tenant
@@ -101,11 +101,27 @@ def create_expert(session: Session, caller: Principal | None, body: ExpertCreate
         session.flush()
     except IntegrityError as error:  # two registrations at the same moment
         raise ExpertExists(body.name) from error
-    add_examples(session, row, [(example.text, example.fine_label) for example in body.examples], ExampleOrigin.OWNER)
+    add_own_examples(session, caller, row, body.examples)
     if body.documents:
         add_documents(session, caller, row, body.documents)
     note(session, caller, "expert.create", row.name, tenant=tenant, details={"kind": body.kind})
     return row
+
+
+def add_own_examples(
+    session: Session, caller: Principal | None, expert: ExpertRow, examples: Sequence[ExampleIn]
+) -> int:
+    """Returns how many were new. A gate serves every tenant: nobody teaches it what another tenant's requests mean."""
+    new = []
+    for place, example in enumerate(examples):
+        context = example.context.named() if example.context else None
+        if context and caller is not None and caller.tenant not in (None, context.get("tenant", caller.tenant)):
+            raise Invalid(
+                f"examples of the tenant {caller.tenant!r} have its own context only",
+                param=f"examples/{place}/context/tenant",
+            )
+        new.append(NewExample(example.text, example.fine_label, context))
+    return add_examples(session, expert, new, ExampleOrigin.OWNER)
 
 
 def find_expert(session: Session, name: str) -> ExpertRow | None:

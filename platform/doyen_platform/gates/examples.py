@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from doyen_platform.database.table import new_id
 from doyen_platform.experts.models import ExpertRow
 from doyen_platform.gates.models import ExampleRow
+from doyen_router.gate.examples import Example
 
 
 class ExampleOrigin(StrEnum):
@@ -21,25 +23,35 @@ class ExampleOrigin(StrEnum):
     FEEDBACK = "feedback"  # an application said who should have answered
 
 
+@dataclass(frozen=True, slots=True)
+class NewExample:
+    """`fine_label` is a finer one under the expert; `context` are named features of the request."""
+
+    text: str
+    fine_label: str | None = None
+    context: Mapping[str, str] | None = None
+
+
 def add_examples(
     session: Session,
     expert: ExpertRow,
-    texts: Sequence[tuple[str, str | None]],
+    examples: Sequence[NewExample],
     origin: ExampleOrigin,
     *,
     document_id: uuid.UUID | None = None,
 ) -> int:
-    """`texts` with their fine labels. Returns how many were new; a text that the expert has already is skipped."""
+    """Returns how many were new. A text that the expert has already is skipped, whatever its label and context."""
     rows = {}
-    for text, fine_label in texts:
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
+    for example in examples:
+        sha256 = hashlib.sha256(example.text.encode()).hexdigest()
         rows[sha256] = ExampleRow(
             id=new_id(),
             expert_id=expert.id,
             document_id=document_id,
-            text=text,
+            text=example.text,
             sha256=sha256,
-            fine_label=fine_label,
+            fine_label=example.fine_label,
+            context=dict(example.context) if example.context else None,
             origin=origin,
         )
     wanted = list(rows)
@@ -68,17 +80,19 @@ def count_examples(session: Session, expert: ExpertRow) -> int:
     return session.scalar(select(func.count()).where(ExampleRow.expert_id == expert.id)) or 0
 
 
-def training_examples(session: Session) -> list[tuple[str, str, str | None, str | None]]:
-    """(text, expert's name, fine label, document's id) of all experts, in a fixed order.
+def training_examples(session: Session) -> list[Example]:
+    """Of all experts, in a fixed order.
 
-    Questions made of one document are alike: measuring must hold them out together.
+    Questions made of one document are alike: they are one group, since measuring must hold them out together.
     """
     query = (
-        select(ExampleRow.text, ExpertRow.name, ExampleRow.fine_label, ExampleRow.document_id)
+        select(ExampleRow.text, ExpertRow.name, ExampleRow.fine_label, ExampleRow.document_id, ExampleRow.context)
         .join(ExpertRow, ExpertRow.id == ExampleRow.expert_id)
         .order_by(ExpertRow.name, ExampleRow.sha256)
     )
     return [
-        (text, name, fine, None if document_id is None else document_id.hex)
-        for text, name, fine, document_id in session.execute(query)
+        Example(
+            text, name, fine, None if document_id is None else document_id.hex, tuple(sorted((context or {}).items()))
+        )
+        for text, name, fine, document_id, context in session.execute(query)
     ]

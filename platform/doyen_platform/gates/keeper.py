@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -23,8 +25,9 @@ from doyen_router.encoder.contract import Encoder
 from doyen_router.errors import Conflict, DoyenError, NotFound
 from doyen_router.gate.artifact import GateForAnotherEncoder, load_gate, save_gate
 from doyen_router.gate.confusion import Confusion
-from doyen_router.gate.gate import Gate, empty_gate, remove_expert
+from doyen_router.gate.gate import Gate
 from doyen_router.gate.imprint import add_expert
+from doyen_router.gate.members import empty_gate, remove_expert
 from doyen_router.gate.sketch import Sketch, passages_each, with_sketch
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,11 @@ class Material:
     examples: tuple[str, ...]
     rivals: frozenset[str]
 
+    def digest(self, sketch: Sketch) -> str:
+        """Of the expert's own: rivals come and go, and rows that stand are not scaled anew for that."""
+        own = [self.row.id.hex, self.description, self.examples, sketch.texts]
+        return hashlib.sha256(json.dumps(own).encode()).hexdigest()
+
 
 class GateKeeper:
     """`current` may be read from any thread at any time; changes are made one after another."""
@@ -75,6 +83,7 @@ class GateKeeper:
         self._sketch = sketch  # of an expert's store
         self._current = empty_gate(encoder)
         self._loaded: LRUCache[str, Gate] = LRUCache(8)
+        self._imprinted_from: dict[str, str] = {}
         self._lock = threading.RLock()
 
     @property
@@ -117,7 +126,8 @@ class GateKeeper:
     def imprint(self, name: str) -> list[Confusion]:
         """Gives the expert a row made of its description, examples and store.
 
-        A trained row stays as it is; only the sketch of its store is made anew.
+        A trained row stays as it is; only the sketch of its store is made anew. So does one that was made of the same:
+        a new price must not move anybody's requests.
         """
         with self._lock:
             with self._database.read() as session:
@@ -128,8 +138,13 @@ class GateKeeper:
             if self._is_trained(name):
                 self._sketch_again(material.row)
                 return []
-            gate, confusion = self._imprinted(self._current, material)
+            sketch = self._sketch(row)
+            made_of = material.digest(sketch)
+            if name in self._current.experts and self._imprinted_from.get(name) == made_of:
+                return []
+            gate, confusion = self._imprinted(self._current, material, sketch)
             self._adopt(gate, origin="imprinted")
+            self._imprinted_from[name] = made_of
             return confusion
 
     def drop(self, name: str) -> None:
@@ -217,7 +232,7 @@ class GateKeeper:
             if name not in experts:
                 gate = remove_expert(gate, name)
         for material in missing:
-            gate, _ = self._imprinted(gate, material)
+            gate, _ = self._imprinted(gate, material, self._sketch(material.row))
         return gate
 
     def _material(self, session: Session, row: ExpertRow) -> Material:
@@ -235,12 +250,11 @@ class GateKeeper:
         }
         return Material(row, row.current.description, tuple(examples), frozenset(rivals))
 
-    def _imprinted(self, gate: Gate, material: Material) -> tuple[Gate, list[Confusion]]:
+    def _imprinted(self, gate: Gate, material: Material, sketch: Sketch) -> tuple[Gate, list[Confusion]]:
         """Encodes texts: no transaction is open meanwhile."""
         name = material.row.name
         if name in gate.experts:
             gate = remove_expert(gate, name)
-        sketch = self._sketch(material.row)
         return add_expert(
             gate,
             name,

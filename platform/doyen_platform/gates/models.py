@@ -37,5 +37,6 @@ class ExampleRow(Table):
     text: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     fine_label: Mapped[str | None] = mapped_column(String(200))
+    context: Mapped[dict[str, str] | None] = mapped_column(Json)  # named features of the request; null: none
     origin: Mapped[str] = mapped_column(String(16))  # see ExampleOrigin
     created_at: Mapped[dt.datetime] = mapped_column(UtcTime, default=utc_now)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import select
@@ -61,7 +62,7 @@ class GateTraining:
         with self._database.write() as session:
             if session.scalar(select(GateVersion.id).where(GateVersion.state == GateState.TRAINING)) is not None:
                 raise TrainingRuns
-            experts = {name for _, name, _, _ in training_examples(session)}
+            experts = {example.expert for example in training_examples(session)}
             if len(experts) < 2:
                 raise TooFewExamples(len(experts))
             row = GateVersion(origin="trained", state=GateState.TRAINING, card={"promote": promote})
@@ -107,9 +108,9 @@ class GateTraining:
             with self._database.read() as session:
                 examples = training_examples(session)
             with (work / "examples.jsonl").open("w", encoding="utf-8") as file:
-                for text, expert, fine, document in examples:
-                    example = {"text": text, "expert": expert, "fine": fine, "group": document}
-                    file.write(json.dumps(example, ensure_ascii=False) + "\n")
+                for example in examples:
+                    line = asdict(example) | {"context": dict(example.context)}
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
             write_sketches(work / "sketches.safetensors", self._keeper.sketches())
             self._run_child(row_id, work)
             gate = load_gate(work / "gate")

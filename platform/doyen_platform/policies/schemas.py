@@ -61,7 +61,7 @@ class PolicyBody(BaseModel):
     regions: Annotated[list[Region], Field(max_length=64)] | None = Field(
         default=None, description="only experts in these; an expert without a region is in none of them"
     )
-    data_class: DataClass | None = Field(default=None, description="of every request that does not say its own")
+    data_class: DataClass | None = Field(default=None, description="of every request; one that says its own has both")
     exploration: ExplorationBody | None = None
     balance_bound: LogBound = Field(default=0.0, description="how far an even load may move the choice; 0: not at all")
     fit_tolerance: Annotated[float, Field(ge=0.0, le=0.99, allow_inf_nan=False)] = Field(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from doyen_platform.gates.context import FEATURE, LOCALE
 from doyen_platform.sessions.key import SessionKey, given
 from doyen_router.errors import Invalid
 
@@ -53,10 +54,10 @@ async def _hints(
     ] = None,
     x_doyen_locale: Annotated[
         str | None,
-        Header(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$", description="else the first of Accept-Language"),
+        Header(pattern=LOCALE, description="else the first of Accept-Language"),
     ] = None,
     x_doyen_feature: Annotated[
-        str | None, Header(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="part of the application that asks")
+        str | None, Header(pattern=FEATURE, description="part of the application that asks")
     ] = None,
     x_session_id: Annotated[str | None, Header(description="what belongs to one session")] = None,
     x_conversation_id: Annotated[str | None, Header(description="the same")] = None,

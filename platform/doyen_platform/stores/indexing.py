@@ -24,7 +24,7 @@ from doyen_experts.store.questions import questions_from
 from doyen_platform.database.table import new_id
 from doyen_platform.database.transactions import Database
 from doyen_platform.experts.models import ExpertRow
-from doyen_platform.gates.examples import ExampleOrigin, add_examples
+from doyen_platform.gates.examples import ExampleOrigin, NewExample, add_examples
 from doyen_platform.gates.models import ExampleRow
 from doyen_platform.stores.models import ChunkRow, DocumentRow
 from doyen_platform.stores.states import DocumentState
@@ -177,7 +177,7 @@ class Indexer:
             has_questions = session.scalar(select(exists().where(ExampleRow.document_id == row.id)))
             expert = session.get_one(ExpertRow, expert_id)
             if not has_questions:
-                made = [(question, None) for _, question in questions_from([document])]
+                made = [NewExample(question) for _, question in questions_from([document])]
                 add_examples(session, expert, made, ExampleOrigin.DOCUMENTS, document_id=row.id)
 
     def _embedded(self, document: Document) -> tuple[list[Chunk], Vector, str | None]:

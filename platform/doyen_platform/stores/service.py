@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 from doyen_platform.audit.service import note
 from doyen_platform.database.table import new_id
 from doyen_platform.experts.models import ExpertRow
-from doyen_platform.gates.examples import ExampleOrigin, add_examples
+from doyen_platform.gates.examples import ExampleOrigin, NewExample, add_examples
 from doyen_platform.keys.access import Principal
 from doyen_platform.stores.models import DocumentRow
 from doyen_platform.stores.schemas import DocumentIn
@@ -73,7 +73,7 @@ def add_documents(
             add_examples(
                 session,
                 expert,
-                [(text, None) for text in document.questions],
+                [NewExample(text) for text in document.questions],
                 ExampleOrigin.DOCUMENTS,
                 document_id=row.id,
             )

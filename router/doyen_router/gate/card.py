@@ -105,7 +105,7 @@ class Admission(Facts):
 
     slope: FiniteFloat = 12.0
     optimism: FiniteFloat = 0.0
-    wanted_loss: FiniteFloat = 0.007
+    wanted_loss: FiniteFloat = 0.0035
 
 
 class ReliabilityBin(Facts):

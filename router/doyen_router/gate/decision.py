@@ -76,8 +76,8 @@ class Policy:
 
     `floor`: abstain when no expert reaches this probability. `inside_floor`: abstain when the in-domain score is lower;
     None takes the gate's own, set on validation data. `allow` and `deny` name experts; deny wins. `regions`: only
-    experts in these; an expert without a region is in none of them. `data_class`: of every request under this policy,
-    unless the request says its own.
+    experts in these; an expert without a region is in none of them. `data_class`: of every request under this policy;
+    an expert must be allowed to see this and the request's own.
 
     The bounds of what may move a choice, in natural logarithms of probability; 0 turns it off. `balance_bound` and
     `stickiness` are such. `fit_tolerance` is the share of the likeliest expert's probability that may be given up for
@@ -135,7 +135,7 @@ class Conditions:
 
     `context`: named features, such as {"locale": "de"}; the gate knows those that it was trained with. `previous`: the
     expert that answered the session last. `loads`: an expert that is missing has the default. `hash_key`: what `hash`
-    selection keeps together; the features themselves when None.
+    selection keeps together; the features themselves when None. `data_class` binds beside the policy's.
     """
 
     context: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -39,13 +39,15 @@ def read_examples(
     fine_field: str | None = None,
     group_field: str | None = None,
     context_fields: Sequence[str] = (),
+    context_field: str | None = None,
 ) -> list[Example]:
     """One example a line; blank lines are skipped. Fine label, group and context may be missing or null in a line.
 
+    `context_fields` are one feature each; `context_field` is an object of them, `{"locale": "de"}`.
     Raises `ExamplesUnreadable` with file, line and field; also when no line at all has a field that is asked for.
     """
     rows = _rows(path)
-    for name in (fine_field, group_field, *context_fields):
+    for name in (fine_field, group_field, context_field, *context_fields):
         if name is not None and not any(name in row for _, row in rows):
             raise ExamplesUnreadable(path, f"no line has the field {name!r}")
     return [
@@ -54,11 +56,7 @@ def read_examples(
             _text_of(path, line, row, label_field),
             _optional_text_of(path, line, row, fine_field),
             _optional_text_of(path, line, row, group_field),
-            tuple(
-                (name, value)
-                for name in context_fields
-                if (value := _optional_text_of(path, line, row, name)) is not None
-            ),
+            _context_of(path, line, row, context_fields, context_field),
         )
         for line, row in rows
     ]
@@ -110,6 +108,18 @@ def _text_of(path: Path, line: int, row: dict[str, object], name: str) -> str:
         problem = "is missing" if name not in row else "must be a text that is not empty"
         raise ExamplesUnreadable(path, f"the field {name!r} {problem}", line=line)
     return value
+
+
+def _context_of(
+    path: Path, line: int, row: dict[str, object], names: Sequence[str], whole: str | None
+) -> tuple[tuple[str, str], ...]:
+    found = {name: value for name in names if (value := _optional_text_of(path, line, row, name)) is not None}
+    held = None if whole is None else row.get(whole)
+    if held is None:
+        return tuple(found.items())
+    if not isinstance(held, dict):
+        raise ExamplesUnreadable(path, f"the field {whole!r} must be an object of texts", line=line)
+    return tuple(found.items()) + tuple((name, _text_of(path, line, held, name)) for name in held)
 
 
 def _optional_text_of(path: Path, line: int, row: dict[str, object], name: str | None) -> str | None:

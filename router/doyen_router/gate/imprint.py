@@ -19,8 +19,9 @@ from doyen_router.gate.artifact import GateForAnotherEncoder
 from doyen_router.gate.card import ExpertFacts
 from doyen_router.gate.confusion import Confusion, expected_confusions, flattery
 from doyen_router.gate.evidence import evidence_logits, retrieved
-from doyen_router.gate.gate import Gate, Rows, Samples, remove_expert, with_expert, with_expert_of
+from doyen_router.gate.gate import Gate, Rows, Samples
 from doyen_router.gate.inside import Doubles
+from doyen_router.gate.members import remove_expert, with_expert, with_expert_of
 from doyen_router.gate.newcomer import (
     Others,
     Prototypes,

@@ -33,20 +33,16 @@ def mask_reason(candidate: Candidate, policy: Policy, conditions: Conditions) ->
     if policy.regions is not None and candidate.region not in policy.regions:
         place = "in no region" if candidate.region is None else f"in the region {candidate.region!r}"
         return f"it is {place}; the policy allows {', '.join(policy.regions) or 'none'}"
-    data_class = data_class_of(policy, conditions)
-    if data_class is not None and candidate.data_classes is not None and data_class not in candidate.data_classes:
-        return f"it may not see data of the class {data_class!r}"
+    if candidate.data_classes is not None:
+        for data_class in data_classes_of(policy, conditions):
+            if data_class not in candidate.data_classes:
+                return f"it may not see data of the class {data_class!r}"
     return None
 
 
 def masks(snapshot: Snapshot, policy: Policy, conditions: Conditions) -> dict[str, str]:
     """The reasons of all candidates that may not be chosen, in the snapshot's order."""
-    if (
-        not policy.deny
-        and policy.allow is None
-        and policy.regions is None
-        and data_class_of(policy, conditions) is None
-    ):
+    if not policy.deny and policy.allow is None and policy.regions is None and not data_classes_of(policy, conditions):
         return {candidate.name: candidate.masked for candidate in snapshot.candidates if candidate.masked is not None}
     masked: dict[str, str] = {}
     for candidate in snapshot.candidates:
@@ -67,6 +63,6 @@ def check_masks(experts: list[str], snapshot: Snapshot, policy: Policy, conditio
             raise MaskBypassed(expert, reason)
 
 
-def data_class_of(policy: Policy, conditions: Conditions) -> str | None:
-    """The request's own, or that of every request under the policy."""
-    return policy.data_class if conditions.data_class is None else conditions.data_class
+def data_classes_of(policy: Policy, conditions: Conditions) -> list[str]:
+    """Both bind: what a request says of itself must not lift what its policy says of every request."""
+    return [data_class for data_class in (policy.data_class, conditions.data_class) if data_class is not None]

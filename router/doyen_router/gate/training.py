@@ -30,11 +30,12 @@ from doyen_router.gate.card import EvidenceScale, ExpertFacts, GateCard
 from doyen_router.gate.context import fitted_offsets, indicators, known_pairs
 from doyen_router.gate.evidence import Counts, evidence_logits, fitted_evidence, retrieved, without_own_document
 from doyen_router.gate.examples import Example, data_facts
-from doyen_router.gate.gate import Gate, Samples, empty_gate
+from doyen_router.gate.gate import Gate, Samples
 from doyen_router.gate.heldout import HeldOut, Scored, held_out_scores, sampled
 from doyen_router.gate.imprint import imprinted
 from doyen_router.gate.inside import MOST_FOR_NEIGHBOURS, auroc, fitted_scale, raw_scores
 from doyen_router.gate.measures import per_label
+from doyen_router.gate.members import empty_gate
 from doyen_router.gate.sketch import Sketch, gathered
 from doyen_router.text_features import LEXICAL_DIMENSIONS, featured
 

@@ -25,7 +25,9 @@ COMMANDS = [
         ]
     ),
     *([["tenant", one] for one in ("create", "change", "list")]),
-    *([["policy", one] for one in ("put", "list", "remove")]),
+    *([["policy", one] for one in ("put", "list", "show", "remove")]),
+    *([["encoder", one] for one in ("export", "tune", "show")]),
+    *([["quality", one] for one in ("fit", "evaluate", "add", "remove", "decide")]),
     ["feedback"],
     *([["decisions", one] for one in ("list", "show", "replay")]),
     *([["keys", one] for one in ("create", "list", "revoke")]),
@@ -117,6 +119,23 @@ def test_a_broken_file_is_named_and_the_others_are_taken(run: Run, server: Serve
     )  # the broken one is last
     assert again.exit_code == 1
     assert [row["state"] for row in json.loads(again.stdout)["data"]] == ["indexed"] * 3
+
+
+def test_an_expert_with_a_place_classes_a_group_and_a_price(run: Run, server: Server) -> None:
+    name = unique("e")
+    options = ["--description", "Contracts", "--kind", "echo", "--tenant", server.tenant()]
+    traits = ["--region", "eu", "--data-class", "pii", "--data-class", "internal", "--group", "law/contracts"]
+    added = told(run("expert", "add", name, *options, *traits, "--price-request", "0.002", "--json"))
+    assert (added["region"], added["data_classes"], added["group"]) == ("eu", ["internal", "pii"], "law/contracts")
+    assert added["price"] == {"request_usd": 0.002, "thousand_tokens_usd": 0.0}
+    shown = run("expert", "show", name).stdout
+    for told_so in ("eu", "internal, pii", "law/contracts", "0.002 USD"):
+        assert told_so in shown
+    plain = told(run("expert", "add", unique("e"), *options, "--json"))
+    assert (plain["region"], plain["data_classes"], plain["group"]) == (None, None, "")
+    wrong = run("expert", "add", unique("e"), *options, "--data-class", "PII")
+    assert wrong.exit_code == 1
+    assert "data_classes" in wrong.stderr
 
 
 def test_keys_are_made_and_revoked(run: Run) -> None:

@@ -155,3 +155,24 @@ def test_a_rollback_passes_over_what_was_hot_added_since(tmp_path: Path) -> None
         assert http.post("/admin/gates/rollback").status_code == 409
         assert http.post(f"/admin/gates/{second['version']}/promote").status_code == 200
         assert origins()["late"] == "trained"
+
+
+def test_what_does_not_concern_the_gate_leaves_it_as_it_is(tmp_path: Path) -> None:
+    with serving(make_settings(tmp_path)) as server, server.http() as http:
+        names = {domain: register(server, tenant=None, domain=domain) for domain in DOMAINS}
+        name, keeper = names["gardening"], server.platform.keeper
+        before = keeper.current.version
+        for change in ({"price": {"request_usd": 1.0}}, {"region": "eu"}, {"title": "Gardens"}):
+            assert http.patch(f"/admin/experts/{name}", json=change).json()["state"] == "active"
+        assert http.post(f"/admin/experts/{name}/pause").status_code == 200
+        assert http.post(f"/admin/experts/{name}/resume").json()["state"] == "active"
+        assert keeper.current.version == before
+        for path, more in (
+            ("examples", {"examples": [{"text": "Which soil do carrots like?"}]}),
+            ("documents", {"documents": [{"title": "Carrots", "text": "Carrots like sandy soil without stones."}]}),
+        ):
+            assert http.post(f"/admin/experts/{name}/{path}", json=more).status_code in (200, 201, 202)
+            assert keeper.current.version != before, path
+            before = keeper.current.version
+        assert http.patch(f"/admin/experts/{name}", json={"description": "Vegetables alone."}).status_code == 200
+        assert keeper.current.version != before

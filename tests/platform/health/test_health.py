@@ -37,6 +37,7 @@ def test_metrics_count_requests_by_route_and_know_no_tenant(domains: Domains) ->
         *("expert", "outcome", "le", "state"),
         *("route", "method"),
         *("status", "direction"),
+        *("reason", "adjustment", "policy"),
     }
 
 

@@ -11,6 +11,7 @@ from tests.platform.conftest import ASKED, OUTSIDE, Domains, Json, make_domains,
 
 ROSES = ASKED["gardening"]
 BOTH = "Water for tomatoes, and salted water for pasta?"
+UNCLEAR = (BOTH, "tomatoes", "What do I do with tomatoes?", "How do I keep herbs?", "basil")
 LOOSE: Json = {"inside_floor": 0, "evidence": False}  # the words alone, so that both are near
 
 
@@ -105,6 +106,8 @@ def test_nobody_being_allowed_is_not_told_as_out_of_domain(guarded: Domains) -> 
 def test_a_policy_may_have_a_data_class_and_regions_of_its_own(guarded: Domains) -> None:
     by_class = put_policy(guarded, data_class="pii", inside_floor=0)
     assert guarded.names["gardening"] not in experts(ask(guarded, ROSES, model=by_class))
+    milder = ask(guarded, ROSES, model=by_class, x_doyen_data_class="public")
+    assert guarded.names["gardening"] not in experts(milder), "a header must not lift what the policy says"
     answer = ask(guarded, ROSES, model=put_policy(guarded, regions=["eu"], inside_floor=0))
     assert experts(answer) == [guarded.names["cooking"]]
     masked = decision(guarded, answer)["masked"]
@@ -167,7 +170,7 @@ def test_a_session_that_the_generalist_answered_once_keeps_its_expert(guarded: D
 
 
 def test_hash_keeps_a_session_together_whatever_it_asks(domains: Domains) -> None:
-    model = put_policy(domains, selection="hash")
+    model = put_policy(domains, selection="hash", allow=list(domains.names.values()))
     sessions = [unique("s") for _ in range(12)]
     first = [experts(ask(domains, "One?", model=model, x_session_id=session)) for session in sessions]
     assert [experts(ask(domains, "Two?", model=model, x_session_id=session)) for session in sessions] == first
@@ -176,17 +179,23 @@ def test_hash_keeps_a_session_together_whatever_it_asks(domains: Domains) -> Non
 
 def test_a_cheaper_expert_wins_within_the_tolerance_and_never_beyond(server: Server) -> None:
     own = make_domains(server)
-    free = put_policy(own, **LOOSE)
-    likeliest = experts(ask(own, BOTH, model=free))[0]
-    shares = decision(own, ask(own, BOTH, model=free))["probabilities"]
-    second = sorted(shares, key=lambda name: -shares[name])[1]
-    lost = 1 - shares[second] / shares[likeliest]
+    near = LOOSE | {"allow": list(own.names.values())}
+    free = put_policy(own, **near)
+
+    def two_likeliest(question: str) -> tuple[float, str, str]:
+        """What the second gives up against the first, as a share."""
+        shares = decision(own, ask(own, question, model=free))["probabilities"]
+        first, second = sorted(shares, key=lambda name: -shares[name])[:2]
+        return 1 - shares[second] / shares[first], first, second
+
+    (lost, likeliest, second), question = min((two_likeliest(question), question) for question in UNCLEAR)
+    assert 0.005 < lost < 0.95, "no question leaves enough open for this test"
     change(own, likeliest, price={"request_usd": 1.0})
-    answer = ask(own, BOTH, model=put_policy(own, fit_tolerance=lost + 0.005, **LOOSE))
+    answer = ask(own, question, model=put_policy(own, fit_tolerance=lost + 0.005, **near))
     assert experts(answer) == [second]
     assert [a["name"] for a in decision(own, answer)["adjustments"] if a["expert"] == second] == ["cost"]
-    too_little = put_policy(own, fit_tolerance=max(0.0, lost - 0.005), **LOOSE)
-    assert experts(ask(own, BOTH, model=too_little)) == [likeliest]
+    too_little = put_policy(own, fit_tolerance=lost - 0.005, **near)
+    assert experts(ask(own, question, model=too_little)) == [likeliest]
 
 
 def test_an_expert_that_fails_loses_health_and_the_record_tells(server: Server) -> None:
@@ -196,6 +205,7 @@ def test_an_expert_that_fails_loses_health_and_the_record_tells(server: Server) 
         assert ask(own, "x", model=broken).status_code == 503
     told = decision(own, ask(own, ROSES))
     assert 0.3 < told["conditions"]["loads"][broken]["health"] < 0.6
-    assert told["conditions"]["loads"].keys() == {broken}
+    # Shared experts of other tests may be unwell too.
+    assert told["conditions"]["loads"].keys() & {broken, *own.names.values()} == {broken}
     stranger = make_domains(server)
     assert broken not in str(decision(stranger, ask(stranger, ROSES)))

@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import Server, make_settings, serving
 from tests.platform.conftest import Json
 
+from doyen_router.conversation.reading import KEPT_CHARS
+
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "hello"}]
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -184,7 +186,15 @@ def test_unknown_fields_are_taken_under_v1(server: Server) -> None:
 def test_wild_but_valid_text_is_answered(server: Server) -> None:
     tenant = server.tenant("full")
     name, key = server.expert(kind="echo", tenant=tenant), server.key("app", tenant=tenant)
-    for text in ("\U0001f600 é", "a\x00b", "\u202eabc", "x" * 1_500, "<script>", "'; DROP TABLE keys; --", "\ufffe"):
+    for text in (
+        "\U0001f600 é",
+        "a\x00b",
+        "\u202eabc",
+        "x" * KEPT_CHARS,
+        "<script>",
+        "'; DROP TABLE keys; --",
+        "\ufffe",
+    ):
         with server.http(key) as http:
             answer = http.post(CHAT, json={"model": name, "messages": [{"role": "user", "content": text}]})
             assert answer.status_code == 200, repr(text)

@@ -7,8 +7,8 @@ from doyen_router.gate.context import fitted_offsets, indicators, known_pairs
 from doyen_router.gate.decide import decide, snapshot_of
 from doyen_router.gate.decision import Conditions, Policy
 from doyen_router.gate.evaluation import evaluate
-from doyen_router.gate.examples import Example, read_examples
-from doyen_router.gate.gate import remove_expert
+from doyen_router.gate.examples import Example, ExamplesUnreadable, read_examples
+from doyen_router.gate.members import remove_expert
 from doyen_router.gate.training import fit_gate
 from doyen_router.text_features import features
 
@@ -72,3 +72,17 @@ def test_context_is_read_from_fields(tmp_path):
     path.write_text("\n".join(lines))
     read = read_examples(path, context_fields=("locale", "page"))
     assert [example.context for example in read] == [(("locale", "de"),), (("page", "p"),)]
+
+
+def test_context_is_read_from_an_object(tmp_path):
+    path = tmp_path / "examples.jsonl"
+    first = '{"text": "a", "expert": "x", "context": {"locale": "de", "feature": "f"}}\n'
+    path.write_text(first + '{"text": "b", "expert": "y", "context": null}\n{"text": "c", "expert": "y"}')
+    read = read_examples(path, context_field="context")
+    assert [example.context for example in read] == [(("locale", "de"), ("feature", "f")), (), ()]
+    for wrong, field in (('["de"]', "context"), ('{"locale": 7}', "locale"), ('{"locale": null}', "locale")):
+        path.write_text(f'{first}{{"text": "b", "expert": "y", "context": {wrong}}}')
+        with pytest.raises(ExamplesUnreadable, match=f"examples.jsonl:2: the field '{field}' must be"):
+            read_examples(path, context_field="context")
+    with pytest.raises(ExamplesUnreadable, match="no line has the field 'page'"):
+        read_examples(path, context_field="page")

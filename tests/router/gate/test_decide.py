@@ -22,8 +22,8 @@ from doyen_router.gate.decision import (
     RouteReason,
     Snapshot,
 )
-from doyen_router.gate.gate import remove_expert
 from doyen_router.gate.masks import MaskBypassed, check_masks
+from doyen_router.gate.members import remove_expert
 
 GATE = gate_of({"law": 0.6, "tax": 0.3, "sport": 0.1})
 PLACED = Snapshot(
@@ -52,9 +52,16 @@ def test_a_data_class_masks_who_may_not_see_it():
     assert secret.experts == ["law"], "an expert without a list of classes may see all"
 
 
-def test_the_requests_own_data_class_goes_before_the_policys():
-    policy = Policy(data_class="secret", deny=("law", "sport"))
-    assert decide(GATE, ANY, PLACED, policy, conditions=Conditions(data_class="pii")).experts == ["tax"]
+@pytest.mark.parametrize(("of_policy", "own"), [("secret", "pii"), ("pii", "secret"), ("secret", None)])
+def test_a_requests_data_class_binds_beside_the_policys_and_never_lifts_it(of_policy, own):
+    policy, conditions = Policy(data_class=of_policy, deny=("law", "sport")), Conditions(data_class=own)
+    choice = decide(GATE, ANY, PLACED, policy, conditions=conditions)
+    assert choice.experts == []
+    assert choice.masked["tax"] == "it may not see data of the class 'secret'"
+    with pytest.raises(ExpertNotCandidate, match="'secret'"):
+        pin("tax", PLACED, policy, conditions)
+    both = Policy(data_class="public", deny=("law", "sport"))
+    assert decide(GATE, ANY, PLACED, both, conditions=Conditions(data_class="pii")).experts == ["tax"]
 
 
 @pytest.mark.parametrize("policy", [Policy(floor=1.1), Policy(inside_floor=1.1), Policy(allow=("everything",))])

@@ -21,7 +21,7 @@ from doyen_router.gate.evidence import (
     retrieved,
     without_own_document,
 )
-from doyen_router.gate.gate import remove_expert
+from doyen_router.gate.members import remove_expert
 from doyen_router.gate.sketch import with_sketch
 
 BOTH = EvidenceScale(top_weight=9.0, top_mean=0.3, coverage_weight=4.0, coverage_mean=0.2, bound=BOUND)

@@ -12,7 +12,8 @@ from tests.router.gate.gates import axis_gate, random_gate, vector
 from doyen_router.gate.artifact import GateArtifactInvalid, GateForAnotherEncoder, load_gate, save_gate
 from doyen_router.gate.decide import ExpertNotCandidate, VectorMismatch, decide, pin, snapshot_of
 from doyen_router.gate.decision import Candidate, Policy, RouteReason, Snapshot
-from doyen_router.gate.gate import ExpertNotInGate, GateMalformed, remove_expert
+from doyen_router.gate.gate import ExpertNotInGate, GateMalformed
+from doyen_router.gate.members import remove_expert
 
 LAW, TAX = vector(0.9, 0.3, 0, 0), vector(0.3, 0.9, 0, 0)
 

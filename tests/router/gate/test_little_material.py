@@ -13,8 +13,8 @@ from doyen_router.gate.artifact import load_gate, save_gate
 from doyen_router.gate.decide import decide, snapshot_of
 from doyen_router.gate.decision import Policy
 from doyen_router.gate.examples import Example
-from doyen_router.gate.gate import empty_gate
 from doyen_router.gate.inside import InsideFeatures, auroc, fitted_scale
+from doyen_router.gate.members import empty_gate
 from doyen_router.gate.training import fit_gate
 from doyen_router.text_features import features
 

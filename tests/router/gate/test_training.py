@@ -13,10 +13,10 @@ from doyen_router.gate.decide import decide, snapshot_of
 from doyen_router.gate.decision import Policy, RouteReason
 from doyen_router.gate.evaluation import evaluate
 from doyen_router.gate.examples import Example, ExamplesUnreadable, read_examples, read_texts
-from doyen_router.gate.gate import empty_gate, remove_expert
 from doyen_router.gate.imprint import ExpertAlreadyInGate, NothingToImprint, add_expert
 from doyen_router.gate.inside import auroc
 from doyen_router.gate.measures import average_precision, fpr95
+from doyen_router.gate.members import empty_gate, remove_expert
 from doyen_router.gate.training import TooFewExamples, UnknownLabels, fit_gate
 from doyen_router.text_features import features
 
