@@ -43,12 +43,20 @@ def write_folder(
 
 def new_draft(folder: Path, *, format_name: str, refusal: Refusal) -> Path:
     """An empty folder beside `folder`, for `replace_folder`. Raises the refusal for what must not be replaced."""
+    folder = folder.absolute()
+    check_replaceable(folder, format_name=format_name, refusal=refusal)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+
+
+def check_replaceable(folder: Path, *, format_name: str, refusal: Refusal) -> None:
+    """Before long work: raises the refusal when its outcome could not be written to `folder`."""
     if folder.exists() and not folder.is_dir():
         raise refusal(folder, "it is a file")
     if folder.exists() and any(folder.iterdir()) and not _has_format(folder, format_name.rpartition("-")[0]):
         raise refusal(folder, "it holds other files, and saving would replace them")
-    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    if folder.resolve() == Path.cwd():
+        raise refusal(folder, "it is the folder that this command runs in")
 
 
 def replace_folder(draft: Path, folder: Path) -> None:
@@ -66,7 +74,7 @@ def read_manifest(folder: Path, *, format_name: str, refusal: Refusal) -> dict[s
     """Its `sha256` is a mapping from names to digests. Raises the refusal for a missing, broken or foreign one."""
     try:
         manifest = json.loads(_bytes(folder, MANIFEST, refusal))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refusal(folder, f"{MANIFEST} is not JSON") from error
     if not isinstance(manifest, dict) or manifest.get("format") != format_name:
         raise refusal(folder, f"{MANIFEST} does not say {format_name}: make it again with this version of Doyen")
@@ -98,7 +106,7 @@ def _has_format(folder: Path, kind: str) -> bool:
     """Of the same kind, whatever its version: an older one may be replaced."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         # What lost its manifest to a crash, or never had one, is nobody's to delete.
         return False
     return isinstance(manifest, dict) and str(manifest.get("format", "")).rpartition("-")[0] == kind

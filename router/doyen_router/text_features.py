@@ -23,6 +23,7 @@ from doyen_router.encoder.contract import Encoder, Vector
 LEXICAL_DIMENSIONS = 512  # the bits of one BLAKE2b digest
 GRAM_LENGTHS = (3, 4)
 READ_CHARS = 2_000
+WORD_CHARS = 64  # what is longer is code or a key, and its beginning is as good
 WORDS_CACHED = 16_384  # 1 kB each
 
 Signs = npt.NDArray[np.int16]
@@ -49,7 +50,9 @@ def lexical_sketch(text: str) -> Vector:
     The dot product of two sketches approximates the cosine of the two bags of grams, to about 1 / sqrt(L) (Johnson and
     Lindenstrauss 1984; signs: Achlioptas 2003). Zero for a text without a word. Beyond `READ_CHARS` nothing is read.
     """
-    words = WORD.findall(unicodedata.normalize("NFKC", text[:READ_CHARS]).casefold())
+    # Cut twice: some characters are words when they are normalised.
+    normal = unicodedata.normalize("NFKC", text[:READ_CHARS]).casefold()[:READ_CHARS]
+    words = [word[:WORD_CHARS] for word in WORD.findall(normal)]
     if not words:
         return np.zeros(LEXICAL_DIMENSIONS, dtype=np.float32)
     counts, pairs = Counter(words), Counter(pairwise(words))

@@ -16,7 +16,7 @@ from doyen_platform.cli.output import AsJson, err, fail, print_json, print_table
 from doyen_platform.cli.progress import bars, failing_in_one_line
 from doyen_router.encoder.contract import Encoder
 from doyen_router.encoder.sentence_transformer import load_encoder
-from doyen_router.gate.artifact import load_gate, save_gate
+from doyen_router.gate.artifact import check_output, load_gate, save_gate
 from doyen_router.gate.confusion import Confusion
 from doyen_router.gate.decide import decide as decided
 from doyen_router.gate.decide import snapshot_of
@@ -63,6 +63,10 @@ def fit(
     documents: Annotated[
         Path | None, typer.Option("--documents", help="A folder with one folder of documents for each expert.")
     ] = None,
+    accept: Annotated[
+        float | None,
+        typer.Option("--accept", min=0.0, max=1.0, help="The share of --outside texts that may be let in, at most."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed")] = 0,
     encoder: EncoderFolder = None,
     as_json: AsJson = False,
@@ -74,6 +78,7 @@ def fit(
     from doyen_router.gate.training import fit_gate
 
     with failing_in_one_line(), bars() as told:
+        check_output(output)
         fields = {"text_field": text_field, "label_field": label_field}
         rows = read_examples(examples, **fields, fine_field=fine_field, context_fields=context_field or ())
         held = read_examples(validation, **fields, context_fields=context_field or ()) if validation else None
@@ -81,7 +86,14 @@ def fit(
         own_encoder = load_encoder(encoder)
         sketches = sketches_of(documents, own_encoder, told) if documents else None
         gate = fit_gate(
-            rows, own_encoder, validation=held, outside=strangers, sketches=sketches, seed=seed, progress=told
+            rows,
+            own_encoder,
+            validation=held,
+            outside=strangers,
+            sketches=sketches,
+            wanted_acceptance=accept,
+            seed=seed,
+            progress=told,
         )
         save_gate(gate, output)
     if as_json:
@@ -154,7 +166,7 @@ def add(
     """
     with failing_in_one_line(), bars() as told:
         gate, own_encoder = _opened(gate_folder, encoder)
-        texts = read_texts(examples, text_field=text_field)
+        texts = read_texts(examples, text_field=text_field, may_be_empty=True)
         sketch = sketch_of(documents, own_encoder, told) if documents else None
         gate, confusions = add_expert(
             gate,
@@ -225,6 +237,21 @@ def decide(
         ["chosen", "reason", "inside", "floor"],
         [[verdict, choice.reason.value, f"{choice.inside:.3f}", f"{choice.inside_floor:.3f}"]],
     )
+    if why:
+        print_table(
+            ["expert", "logit", "nearness", "evidence", "context", "row"],
+            [
+                [
+                    of.expert,
+                    f"{of.logit:.2f}",
+                    f"{of.nearness:.2f}",
+                    f"{of.evidence:+.2f}",
+                    f"{of.context:+.2f}",
+                    of.row or "",
+                ]
+                for of in why.candidates[:5]
+            ],
+        )
     for title, of_kind in (("example", why.examples), ("passage", why.passages)) if why else ():
         if of_kind:
             print_table(

@@ -9,13 +9,8 @@ from doyen_router.conversation import Reading, Turn, read, shortened
 
 
 def reading(messages: Sequence[Message]) -> Reading:
-    """What is encoded, what was left out, and why."""
+    """What is encoded, what was left out, and why. `asked` is empty when no user turn has any text."""
     return read([Turn(message.role, message.content) for message in messages])
-
-
-def asked_text(messages: Sequence[Message]) -> str:
-    """What the user asks, with its context, whole. Empty when no user turn has any text."""
-    return reading(messages).asked
 
 
 def routing_text(asked: str) -> str:

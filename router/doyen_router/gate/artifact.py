@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from doyen_router.errors import Invalid
-from doyen_router.folder import MANIFEST, read_folder, write_folder
+from doyen_router.folder import MANIFEST, check_replaceable, read_folder, write_folder
 from doyen_router.gate.card import GateCard
 from doyen_router.gate.gate import Gate, GateMalformed, Rows, Samples
 
@@ -43,6 +43,11 @@ def save_gate(gate: Gate, directory: Path) -> Path:
         TEXTS: (json.dumps(texts) + "\n").encode(),
     }
     return write_folder(directory, contents, format_name=FORMAT, version=gate.version, refusal=GateArtifactInvalid)
+
+
+def check_output(directory: Path) -> None:
+    """Before a training: raises `GateArtifactInvalid` when `save_gate` would refuse to write there."""
+    check_replaceable(directory, format_name=FORMAT, refusal=GateArtifactInvalid)
 
 
 def load_gate(directory: Path, *, encoder_identity: str | None = None) -> Gate:

@@ -74,7 +74,7 @@ class Calibration(Facts):
     """
 
     kind: Literal["temperature", "vector", "isotonic"] = "temperature"
-    temperature: FiniteFloat = 1.0
+    temperature: FiniteFloat = Field(default=1.0, gt=0)
     steps: tuple[tuple[FiniteFloat, FiniteFloat], ...] = ()
 
 

@@ -53,7 +53,7 @@ def read_examples(
     return [
         Example(
             _text_of(path, line, row, text_field),
-            _text_of(path, line, row, label_field),
+            _label_of(path, line, row, label_field),
             _optional_text_of(path, line, row, fine_field),
             _optional_text_of(path, line, row, group_field),
             _context_of(path, line, row, context_fields, context_field),
@@ -62,9 +62,9 @@ def read_examples(
     ]
 
 
-def read_texts(path: Path, *, text_field: str = "text") -> list[str]:
+def read_texts(path: Path, *, text_field: str = "text", may_be_empty: bool = False) -> list[str]:
     """Texts without labels: what lies outside every domain, or what a newcomer is asked."""
-    return [_text_of(path, line, row, text_field) for line, row in _rows(path)]
+    return [_text_of(path, line, row, text_field) for line, row in _rows(path, may_be_empty=may_be_empty)]
 
 
 def data_facts(examples: Sequence[Example] | Sequence[str]) -> DataFacts:
@@ -78,9 +78,9 @@ def data_facts(examples: Sequence[Example] | Sequence[str]) -> DataFacts:
     return DataFacts(count=len(examples), sha256=digest.hexdigest())
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
+def _rows(path: Path, *, may_be_empty: bool = False) -> list[tuple[int, dict[str, object]]]:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ExamplesUnreadable(path, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -92,12 +92,12 @@ def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ExamplesUnreadable(path, f"is not JSON ({error})", line=number) from error
         if not isinstance(row, dict):
             raise ExamplesUnreadable(path, "is not a JSON object", line=number)
         rows.append((number, row))
-    if not rows:
+    if not rows and not may_be_empty:
         raise ExamplesUnreadable(path, "has no examples")
     return rows
 
@@ -105,9 +105,17 @@ def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
 def _text_of(path: Path, line: int, row: dict[str, object], name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value.strip():
-        problem = "is missing" if name not in row else "must be a text that is not empty"
+        problem = "is missing" if name not in row else "must be a text in quotes that is not empty"
         raise ExamplesUnreadable(path, f"the field {name!r} {problem}", line=line)
     return value
+
+
+def _label_of(path: Path, line: int, row: dict[str, object], name: str) -> str:
+    """A name that files and databases take."""
+    label = _text_of(path, line, row, name)
+    if "\0" in label or any("\ud800" <= character <= "\udfff" for character in label):
+        raise ExamplesUnreadable(path, f"the field {name!r} has characters that no name may have", line=line)
+    return label
 
 
 def _context_of(

@@ -186,7 +186,9 @@ class Gate:
 
     def inside(self, judgement: Judgement, places: Indexes | None = None) -> float:
         """In-domain score in [0, 1] by the knowledge of the experts at `places`: no others make a text known."""
-        logits_K, nearness_K, near_S = judgement.logits_E, judgement.nearness_E, judgement.neighbours_S
+        # What the request comes with says nothing of whether its text is known.
+        logits_K = judgement.logits_E if judgement.context_E is None else judgement.logits_E - judgement.context_E
+        nearness_K, near_S = judgement.nearness_E, judgement.neighbours_S
         if places is not None:
             logits_K, nearness_K = logits_K[places], nearness_K[places]
             if near_S is not None:
@@ -302,6 +304,8 @@ def _check(gate: Gate) -> None:
     ):
         if len(texts) != count:
             raise GateMalformed(f"it has {len(texts)} {kind} texts, its card promises {count}")
+    if card.inside.score_at_high <= card.inside.score_at_half:
+        raise GateMalformed("its in-domain score does not rise")
     empty = [expert for expert, facts in card.experts.items() if not facts.rows]
     if empty:
         raise GateMalformed(f"the expert {empty[0]!r} has no rows")

@@ -21,7 +21,7 @@ from doyen_router.gate.confusion import Confusion, expected_confusions, flattery
 from doyen_router.gate.evidence import evidence_logits, retrieved
 from doyen_router.gate.gate import Gate, Rows, Samples
 from doyen_router.gate.inside import Doubles
-from doyen_router.gate.members import remove_expert, with_expert, with_expert_of
+from doyen_router.gate.members import only, with_expert, with_expert_of
 from doyen_router.gate.newcomer import (
     Others,
     Prototypes,
@@ -87,6 +87,8 @@ def add_expert(
     """
     if encoder.identity != gate.card.encoder_identity:
         raise GateForAnotherEncoder(gate.card.encoder_identity, encoder.identity)
+    if not name.strip() or "\0" in name:
+        raise Invalid("an expert needs a name", param="name")
     if name in gate.card.experts:
         raise ExpertAlreadyInGate(name)
     texts = _distinct(examples)
@@ -103,10 +105,7 @@ def add_expert(
     if len(texts) + len(passages_PF) == 0:
         raise NothingToImprint(name)
     own = Own(features(encoder, texts) if texts else _none(gate), texts, passages_PF, known, store)
-    among = gate
-    for other in gate.experts:
-        if rivals is not None and other not in rivals:
-            among = remove_expert(among, other)
+    among = gate if rivals is None or set(rivals) >= set(gate.experts) else only(gate, rivals)
     newcomer, confusions = imprinted_own(among, name, own)
     return (newcomer if among is gate else with_expert_of(gate, newcomer, name)), confusions
 

@@ -45,6 +45,7 @@ NEIGHBOURS = 5
 # The first did best, or nearly, against real strangers of five kinds, also where experts that play strangers speak for
 # less nearness: they are nearer to the others than strangers are.
 FIRST_BONUS = 0.004
+USUAL_ACCEPTANCE = 0.1
 # Neighbours cost a product with every sampled text: they must be worth it, and few.
 NEIGHBOURS_WORTH = 0.001
 MOST_FOR_NEIGHBOURS = 1024
@@ -109,12 +110,14 @@ def fitted_scale(
     *,
     kept_share: float = 0.95,
     wanted_acceptance: float | None = None,
+    are_strangers: bool = False,
     against: InsideFeatures | None = None,
     with_neighbours: bool = True,
 ) -> InsideScale:
     """The mixture with the best AUROC; its floor keeps `kept_share` of the inside texts.
 
-    With `wanted_acceptance` of true outside texts, the floor lies midway between the two demands when they disagree.
+    Where the outside texts `are_strangers`, and not experts that play them, the floor lets no more than
+    `wanted_acceptance` of them in; when that is None, it lies midway to where it would let `USUAL_ACCEPTANCE` in.
     `against`, unless empty, replaces the inside texts in the AUROC alone.
     """
     statistics = {
@@ -142,9 +145,10 @@ def fitted_scale(
     best = max(candidates, key=quality)
     scores_N, outside_N = raw_scores(best, inside_texts), raw_scores(best, outside_texts)
     at_half = float(np.quantile(scores_N, 1 - kept_share))
-    if wanted_acceptance is not None:
-        rejecting = float(np.quantile(outside_N, 1 - wanted_acceptance))
-        at_half = at_half if rejecting <= at_half else (at_half + rejecting) / 2
+    if are_strangers:
+        usual = USUAL_ACCEPTANCE if wanted_acceptance is None else wanted_acceptance
+        rejecting = max(at_half, float(np.quantile(outside_N, 1 - usual)))
+        at_half = (at_half + rejecting) / 2 if wanted_acceptance is None else rejecting
     elif len(scores_N) < FEWEST_FOR_ENERGY:
         # The lowest of a few scores is hardly above noise: no lower than what strangers reach, at twice the rejections.
         strangers = float(np.quantile(outside_N, 0.9))

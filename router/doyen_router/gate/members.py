@@ -5,6 +5,7 @@ Legend: R rows, E experts, S references, P passages.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -62,6 +63,15 @@ def with_expert(
     )
 
 
+def only(gate: Gate, names: Collection[str]) -> Gate:
+    """The gate with no other experts than these."""
+    kept_E = np.array([name in names for name in gate.experts], dtype=np.bool_)
+    rows, samples = _part(gate, kept_E)
+    experts = {name: facts for name, facts in gate.card.experts.items() if name in names}
+    card = gate.card.model_copy(update={"created": datetime.now(UTC), "parent": gate.version, "experts": experts})
+    return replace(gate, card=card, rows=rows, samples=samples)
+
+
 def with_expert_of(gate: Gate, other: Gate, name: str) -> Gate:
     """This gate with what the other one has for the expert, who must be new here."""
     rows, samples = _part(other, np.arange(len(other.experts)) == other.index(name))
@@ -70,10 +80,8 @@ def with_expert_of(gate: Gate, other: Gate, name: str) -> Gate:
 
 def remove_expert(gate: Gate, name: str) -> Gate:
     """Drops all that the gate has of the expert. The logits of the others stay bit-identical."""
-    rows, samples = _part(gate, np.arange(len(gate.experts)) != gate.index(name))
-    experts = {expert: facts for expert, facts in gate.card.experts.items() if expert != name}
-    card = gate.card.model_copy(update={"created": datetime.now(UTC), "parent": gate.version, "experts": experts})
-    return replace(gate, card=card, rows=rows, samples=samples)
+    gate.index(name)
+    return only(gate, set(gate.experts) - {name})
 
 
 def _part(gate: Gate, kept_E: npt.NDArray[np.bool_]) -> tuple[Rows, Samples]:

@@ -32,7 +32,7 @@ from doyen_router.gate.evidence import Counts, evidence_logits, fitted_evidence,
 from doyen_router.gate.examples import Example, data_facts
 from doyen_router.gate.gate import Gate, Samples
 from doyen_router.gate.heldout import HeldOut, Scored, held_out_scores, sampled
-from doyen_router.gate.imprint import imprinted
+from doyen_router.gate.imprint import Own, imprinted_own
 from doyen_router.gate.inside import MOST_FOR_NEIGHBOURS, auroc, fitted_scale, raw_scores
 from doyen_router.gate.measures import per_label
 from doyen_router.gate.members import empty_gate
@@ -67,21 +67,21 @@ def fit_gate(
     sketches: Mapping[str, Sketch] | None = None,
     seed: int = 0,
     kept_share: float | None = None,
-    wanted_acceptance: float = 0.1,
+    wanted_acceptance: float | None = None,
     progress: Progress | None = None,
 ) -> Gate:
     """Without `validation` some examples are held out for measuring. `outside` are texts of no expert; `sketches` are
     of the experts' stores, by name, and become evidence.
 
-    The floor of the in-domain score keeps `kept_share` of held-out texts (None: `KEPT_SHARE`); with `outside` it lies
-    midway to the floor that lets `wanted_acceptance` of them in. One expert alone is imprinted, since there is nobody
-    to tell it from.
+    The floor of the in-domain score keeps `kept_share` of held-out texts (None: `KEPT_SHARE`). With `outside` it lets
+    no more than `wanted_acceptance` of them in, or lies midway to where it would let a tenth in when that is None. One
+    expert alone is imprinted, since there is nobody to tell it from, and its floor knows nothing of `outside`.
     """
     if not examples:
         raise TooFewExamples
     told = progress or (lambda _stage, _share: None)
     known = {example.expert for example in examples}
-    unknown = sorted({example.expert for example in validation or ()} - known)
+    unknown = sorted(({example.expert for example in validation or ()} | set(sketches or {})) - known)
     if unknown:
         raise UnknownLabels(unknown, sorted(known))
     features_NF = encoded_features(encoder, [example.text for example in examples], told, "encoding examples")
@@ -103,7 +103,8 @@ def fit_gate(
         data=data,
     )
     if len(known) == 1:
-        return _imprinted_alone(empty_gate(encoder), next(iter(known)), examples, features_NF, card)
+        name = next(iter(known))
+        return _imprinted_alone(empty_gate(encoder), name, examples, features_NF, card, (sketches or {}).get(name))
 
     held_out = held_out_scores(
         examples,
@@ -127,7 +128,7 @@ def fit_gate(
     if kept_share is None:
         kept_share = KEPT_SHARE_OF_GROUPED if all(example.group for example in examples) else KEPT_SHARE
     contexts = [dict(example.context) for example in (validation or examples)]
-    card, fitted = _measured(card, held_out, kept_share, wanted_acceptance if outside else None, len(references))
+    card, fitted = _measured(card, held_out, kept_share, wanted_acceptance, len(references))
     card = card.model_copy(
         update={
             "head": held_out.spec.kind,
@@ -139,7 +140,7 @@ def fit_gate(
             ),
         }
     )
-    card = _with_context(card, held_out, contexts)
+    card = _with_context(card, held_out, contexts, fitted)
     samples = Samples(
         features_NF[references].astype(np.float16),
         tuple(examples[place].text for place in references),
@@ -194,6 +195,7 @@ def _measured(
         held_out.outside_features(),
         kept_share=kept_share,
         wanted_acceptance=wanted_acceptance,
+        are_strangers=held_out.outside is not None,
         against=held_out.inside_features(),
         with_neighbours=references <= MOST_FOR_NEIGHBOURS,
     )
@@ -252,24 +254,29 @@ def _expert_facts(
     }
 
 
-def _with_context(card: GateCard, held_out: HeldOut, contexts: Sequence[dict[str, str]]) -> GateCard:
+def _with_context(
+    card: GateCard, held_out: HeldOut, contexts: Sequence[dict[str, str]], fitted: Fitted | None
+) -> GateCard:
     """`contexts` are those of the texts that were held out: of the validation set, or of the examples."""
     texts = held_out.texts
     own = contexts if len(texts.labels_N) and texts.places_N[0] < 0 else [contexts[place] for place in texts.places_N]
     names = known_pairs(own)
-    if not names:
+    if not names or fitted is None:
         return card
+    logits_NE = texts.logits_NE * fitted.scale_E + fitted.shift_E
     found_NC, temperature = indicators(own, names), card.calibration.temperature
-    offsets_CE = fitted_offsets(texts.logits_NE, found_NC, texts.labels_N, temperature=temperature)
+    offsets_CE = fitted_offsets(logits_NE, found_NC, texts.labels_N, temperature=temperature)
     # Measured on the other half each time: offsets flatter themselves on what they were fitted on.
     half_N = np.arange(len(texts.labels_N)) % 2 == 0
     right = 0
     for part_N in (half_N, ~half_N):
         halves_CE = fitted_offsets(
-            texts.logits_NE[~part_N], found_NC[~part_N], texts.labels_N[~part_N], temperature=temperature
+            logits_NE[~part_N], found_NC[~part_N], texts.labels_N[~part_N], temperature=temperature
         )
-        moved_NE = texts.logits_NE[part_N] + found_NC[part_N] @ halves_CE
+        moved_NE = logits_NE[part_N] + found_NC[part_N] @ halves_CE
         right += int((moved_NE.argmax(axis=1) == texts.labels_N[part_N]).sum())
+    # Of the logits before each expert's own scale, where serving adds them.
+    offsets_CE = offsets_CE / fitted.scale_E
     experts = {
         name: facts.model_copy(
             update={"context": {pair: float(offsets_CE[at, place]) for at, pair in enumerate(names)}}
@@ -280,10 +287,13 @@ def _with_context(card: GateCard, held_out: HeldOut, contexts: Sequence[dict[str
     return card.model_copy(update={"experts": experts, "context_features": tuple(names), "metrics": metrics})
 
 
-def _imprinted_alone(gate: Gate, expert: str, examples: Sequence[Example], features_NF: Vector, card: GateCard) -> Gate:
+def _imprinted_alone(
+    gate: Gate, expert: str, examples: Sequence[Example], features_NF: Vector, card: GateCard, store: Sketch | None
+) -> Gate:
     distinct = sorted({example.text: place for place, example in enumerate(examples)}.values())
-    alone, _ = imprinted(
-        gate, expert, features_NF[distinct], features_NF[:0], [examples[place].text for place in distinct]
-    )
+    nothing = gathered({}, (), gate.card.encoder_dimensions)[0]
+    texts = tuple(examples[place].text for place in distinct)
+    own = Own(features_NF[distinct], texts, features_NF[:0], (), store or nothing)
+    alone, _ = imprinted_own(gate, expert, own)
     facts = alone.card.model_copy(update={"data": card.data, "seed": card.seed, "parent": None})
     return Gate(facts, alone.rows, alone.samples)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -49,7 +48,7 @@ def load_quality(directory: Path, *, encoder_identity: str | None = None) -> Qua
         )
         scale = FormScale(tensors["form_mean_F"], tensors["form_deviation_F"])
         model = QualityModel(card, scale, tensors["common_L"], panels)
-    except (SafetensorError, ValidationError, KeyError, QualityMalformed) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, QualityMalformed) as error:
         raise QualityArtifactInvalid(directory, f"its content does not fit together ({error})") from error
     if model.version != version:
         raise QualityArtifactInvalid(directory, f"{MANIFEST} names another version than its content has")

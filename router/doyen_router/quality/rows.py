@@ -38,7 +38,7 @@ def read_rows(path: Path, *, text_field: str = "text", group_field: str = "group
     Blank lines are skipped. Raises `RowsUnreadable` with file, line and field.
     """
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RowsUnreadable(path, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -62,7 +62,7 @@ def data_facts(rows: Sequence[ScoredText]) -> DataFacts:
 def _row(path: Path, number: int, line: str, text_field: str, group_field: str) -> ScoredText:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RowsUnreadable(path, f"is not JSON ({error})", line=number) from error
     if not isinstance(row, dict):
         raise RowsUnreadable(path, "is not a JSON object", line=number)

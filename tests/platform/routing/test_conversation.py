@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doyen_experts.contract import Message
-from doyen_platform.routing.conversation import asked_text, reading, routing_text
+from doyen_platform.routing.conversation import reading, routing_text
 
 TALK = [
     Message("system", "You are a helpful assistant."),
@@ -15,13 +15,13 @@ TALK = [
 
 def test_what_is_stored_gives_what_was_encoded() -> None:
     for messages in (TALK, TALK[:2], [Message("user", "word " * 900 + "end?")], [Message("user", "yes")]):
-        assert routing_text(asked_text(messages)) == reading(messages).text
+        assert routing_text(reading(messages).asked) == reading(messages).text
 
 
 def test_context_is_carried_and_programs_text_is_not() -> None:
-    assert asked_text(TALK) == "and in Berlin?\nHow is the weather in Paris?"
+    assert reading(TALK).asked == "and in Berlin?\nHow is the weather in Paris?"
     assert [part.turn for part in reading(TALK).parts] == [3, 1]
 
 
 def test_nothing_asked_is_an_empty_text() -> None:
-    assert asked_text([Message("assistant", "How can I help?"), Message("user", " ")]) == ""
+    assert reading([Message("assistant", "How can I help?"), Message("user", " ")]).asked == ""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from doyen_router.gate.calibration import negative_log_likelihood, probabilities
 from doyen_router.gate.context import fitted_offsets, indicators, known_pairs
 from doyen_router.gate.decide import decide, snapshot_of
 from doyen_router.gate.decision import Conditions, Policy
@@ -86,3 +87,20 @@ def test_context_is_read_from_an_object(tmp_path):
             read_examples(path, context_field="context")
     with pytest.raises(ExamplesUnreadable, match="no line has the field 'page'"):
         read_examples(path, context_field="page")
+
+
+def test_offsets_are_right_where_each_expert_has_its_own_scale():
+    """Serving adds them before the scale; fitted after it, they would be as wrong as the scale is large."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 600)
+    logits = random.standard_normal((600, 3)).astype(np.float32)
+    scale, shift = np.array([8.0, 1.0, 0.5]), np.array([0.0, 1.0, -1.0])
+    pages = np.where(random.random(600) < 0.8, labels, random.integers(0, 3, 600))
+    contexts = [{"page": str(page)} for page in pages]
+    found = indicators(contexts, known_pairs(contexts))
+    offsets = fitted_offsets(logits * scale + shift, found, labels, temperature=1.0) / scale
+    assert loss((logits + found @ offsets) * scale + shift, labels) < loss(logits * scale + shift, labels) - 0.3
+
+
+def loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    return negative_log_likelihood(probabilities(logits, 1.0), labels)

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.router.gate.gates import axis_gate, random_gate, vector
 
-from doyen_router.gate.artifact import GateArtifactInvalid, GateForAnotherEncoder, load_gate, save_gate
+from doyen_router.gate.artifact import GateArtifactInvalid, GateForAnotherEncoder, check_output, load_gate, save_gate
 from doyen_router.gate.decide import ExpertNotCandidate, VectorMismatch, decide, pin, snapshot_of
 from doyen_router.gate.decision import Candidate, Policy, RouteReason, Snapshot
 from doyen_router.gate.gate import ExpertNotInGate, GateMalformed
-from doyen_router.gate.members import remove_expert
+from doyen_router.gate.members import only, remove_expert
 
 LAW, TAX = vector(0.9, 0.3, 0, 0), vector(0.3, 0.9, 0, 0)
 
@@ -203,3 +203,21 @@ def test_tensors_that_do_not_fit_the_card_are_refused():
         replace(gate, rows=gate.rows._replace(weights_RW=broken))
     with pytest.raises(GateMalformed, match="3 reference texts"):
         replace(gate, samples=gate.samples._replace(reference_texts=("a", "b", "c")))
+
+
+def test_only_keeps_just_those_named_to_the_bit():
+    gate = random_gate([2, 3, 1, 4], sketch=8)
+    few = only(gate, {"expert03", "expert01", "stranger"})
+    assert few.experts == ("expert01", "expert03")
+    text = np.random.default_rng(0).standard_normal(32).astype(np.float32)
+    assert np.array_equal(few.judge(text, {}).logits_E, gate.judge(text, {}).logits_E[[1, 3]])
+    assert few.samples.passage_texts == ("passage 1", "passage 3")
+
+
+def test_a_manifest_too_deep_to_read_is_refused_and_never_replaced(tmp_path):
+    folder = save_gate(random_gate([1, 1]), tmp_path / "gate")
+    (folder / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(GateArtifactInvalid):
+        load_gate(folder)
+    with pytest.raises(GateArtifactInvalid, match="other files"):
+        check_output(folder)

@@ -17,6 +17,7 @@ from doyen_router.gate.imprint import ExpertAlreadyInGate, NothingToImprint, add
 from doyen_router.gate.inside import auroc
 from doyen_router.gate.measures import average_precision, fpr95
 from doyen_router.gate.members import empty_gate, remove_expert
+from doyen_router.gate.sketch import sketched
 from doyen_router.gate.training import TooFewExamples, UnknownLabels, fit_gate
 from doyen_router.text_features import features
 
@@ -112,6 +113,18 @@ def test_impossible_input_is_named(encoder, gate, examples):
         evaluate(gate, encoder, [Example("my stars", "astrology")])
     with pytest.raises(UnknownLabels, match="'astrology'"):
         fit_gate(examples, encoder, validation=[Example("my stars", "astrology")])
+
+
+def test_stores_become_evidence_and_must_name_experts(encoder, examples):
+    passages = ["Pour the batter into a hot pan.", "Simmer lentils for half an hour.", "Egg whites set at 62 degrees."]
+    sketch = sketched(encoder.encode(passages), passages)
+    gate = fit_gate(examples, encoder, sketches={"cooking": sketch})
+    assert gate.card.experts["cooking"].passages == 3
+    assert gate.judge(features(encoder, ["how long do lentils simmer"])[0], {}).evidence_E is not None
+    with pytest.raises(UnknownLabels, match="'kooking'"):
+        fit_gate(examples, encoder, sketches={"kooking": sketch})
+    alone = fit_gate([each for each in examples if each.expert == "cooking"], encoder, sketches={"cooking": sketch})
+    assert alone.samples.passage_texts == sketch.texts
 
 
 def test_an_expert_added_without_training_is_routed_to_and_leaves_again(gate, encoder, examples):
