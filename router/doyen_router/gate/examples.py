@@ -10,6 +10,7 @@ from pathlib import Path
 
 from doyen_router.errors import Invalid
 from doyen_router.gate.card import DataFacts
+from doyen_router.json_lines import read_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Example:
 
 
 class ExamplesUnreadable(Invalid):
-    def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
+    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
         where = f"{path}:{line}" if line is not None else str(path)
         super().__init__(f"{where}: {reason}", param="examples")
 
@@ -79,24 +80,7 @@ def data_facts(examples: Sequence[Example] | Sequence[str]) -> DataFacts:
 
 
 def _rows(path: Path, *, may_be_empty: bool = False) -> list[tuple[int, dict[str, object]]]:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ExamplesUnreadable(path, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ExamplesUnreadable(path, f"is not UTF-8 (byte {error.start})") from error
-    rows: list[tuple[int, dict[str, object]]] = []
-    # Not splitlines: a text may hold U+2028 and its like, which end no JSON line.
-    for number, line in enumerate(content.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ExamplesUnreadable(path, f"is not JSON ({error})", line=number) from error
-        if not isinstance(row, dict):
-            raise ExamplesUnreadable(path, "is not a JSON object", line=number)
-        rows.append((number, row))
+    rows = read_objects(path, ExamplesUnreadable)
     if not rows and not may_be_empty:
         raise ExamplesUnreadable(path, "has no examples")
     return rows

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from doyen_router.errors import Invalid
 from doyen_router.gate.card import DataFacts
+from doyen_router.json_lines import read_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class ScoredText:
 
 
 class RowsUnreadable(Invalid):
-    def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
+    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
         where = f"{path}:{line}" if line is not None else str(path)
         super().__init__(f"{where}: {reason}", param="rows")
 
@@ -37,17 +38,10 @@ def read_rows(path: Path, *, text_field: str = "text", group_field: str = "group
 
     Blank lines are skipped. Raises `RowsUnreadable` with file, line and field.
     """
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise RowsUnreadable(path, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise RowsUnreadable(path, f"is not UTF-8 (byte {error.start})") from error
-    # Not splitlines: a text may hold U+2028 and its like, which end no JSON line.
-    lines = [(number, line) for number, line in enumerate(content.split("\n"), start=1) if line.strip()]
+    lines = read_objects(path, RowsUnreadable)
     if not lines:
         raise RowsUnreadable(path, "has no rows")
-    return [_row(path, number, line, text_field, group_field) for number, line in lines]
+    return [_row(path, number, row, text_field, group_field) for number, row in lines]
 
 
 def data_facts(rows: Sequence[ScoredText]) -> DataFacts:
@@ -59,13 +53,7 @@ def data_facts(rows: Sequence[ScoredText]) -> DataFacts:
     return DataFacts(count=len(rows), sha256=digest.hexdigest())
 
 
-def _row(path: Path, number: int, line: str, text_field: str, group_field: str) -> ScoredText:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise RowsUnreadable(path, f"is not JSON ({error})", line=number) from error
-    if not isinstance(row, dict):
-        raise RowsUnreadable(path, "is not a JSON object", line=number)
+def _row(path: Path, number: int, row: Mapping[str, object], text_field: str, group_field: str) -> ScoredText:
     text, group = row.get(text_field), row.get(group_field)
     if not isinstance(text, str) or not text.strip():
         raise RowsUnreadable(path, f"the field {text_field!r} must be a text that is not empty", line=number)
