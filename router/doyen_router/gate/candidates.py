@@ -31,9 +31,9 @@ from doyen_router.gate.rows import RowPlan, planned_rows
 
 Indexes = npt.NDArray[np.intp]
 
-# Sub-topics an expert per sqrt(count), 0 being one row an expert, and by what share each must be likelier than the first
-# to win. Finer rows must be far likelier: held-out texts that resemble those trained on flatter them, and each row costs
-# time in every decision.
+# Sub-topics an expert per sqrt(count), 0 being one row an expert; and the share by which each must be likelier than the
+# first to win. Finer rows must be far likelier: held-out texts that resemble those trained on flatter them, and each
+# row costs time in every decision.
 FINENESSES = {0.4: 0.0, 0.8: 0.15, 0.0: 0.02}
 LEXICAL_WEIGHTS = (0.5, 0.3, 0.7, 0.0)
 CLEARLY = 0.02
