@@ -38,10 +38,12 @@ def features(encoder: Encoder, texts: Sequence[str]) -> Vector:
 
 def featured(vectors_ND: Vector, texts: Sequence[str]) -> Vector:
     """The same from vectors that are there already, (N, F)."""
-    sketches_NL = [lexical_sketch(text) for text in texts]
-    if not sketches_NL:
-        return np.empty((0, vectors_ND.shape[1] + LEXICAL_DIMENSIONS), dtype=np.float32)
-    return np.concatenate([vectors_ND, np.stack(sketches_NL)], axis=1)
+    dimensions = vectors_ND.shape[1]
+    features_NF = np.empty((len(texts), dimensions + LEXICAL_DIMENSIONS), dtype=np.float32)
+    features_NF[:, :dimensions] = vectors_ND
+    for row_F, text in zip(features_NF, texts, strict=True):
+        row_F[dimensions:] = lexical_sketch(text)
+    return features_NF
 
 
 def lexical_sketch(text: str) -> Vector:
@@ -56,9 +58,15 @@ def lexical_sketch(text: str) -> Vector:
     if not words:
         return np.zeros(LEXICAL_DIMENSIONS, dtype=np.float32)
     counts, pairs = Counter(words), Counter(pairwise(words))
-    signs_GL = np.concatenate([np.stack([_word_signs(word) for word in counts]), _signs(map(" ".join, pairs))])
-    weights_G = 1 + np.log(np.array([*counts.values(), *pairs.values()], dtype=np.float32))
-    sketch_L = weights_G @ signs_GL.astype(np.float32)
+    if len(counts) == len(words):
+        # No word twice, as in most short texts: whole numbers are added up, and no logarithm is taken.
+        bits_PL = _bits(map(" ".join, pairs))
+        sums_L = np.add.reduce([_word_signs(word) for word in counts]) + 2 * bits_PL.sum(axis=0, dtype=np.int16)
+        sketch_L = (sums_L - len(bits_PL)).astype(np.float32)
+    else:
+        signs_GL = np.concatenate([np.stack([_word_signs(word) for word in counts]), _signs(map(" ".join, pairs))])
+        weights_G = 1 + np.log(np.array([*counts.values(), *pairs.values()], dtype=np.float32))
+        sketch_L = weights_G @ signs_GL.astype(np.float32)
     length = float(np.sqrt(sketch_L @ sketch_L))
     return np.asarray(sketch_L / length if length else sketch_L, dtype=np.float32)
 
@@ -74,6 +82,9 @@ def _word_signs(word: str) -> Signs:
 
 def _signs(grams: Iterable[str]) -> Signs:
     """1 or -1 for each bit of each gram's digest, (G, L)."""
-    digests = b"".join(hashlib.blake2b(gram.encode("utf-8", "surrogatepass")).digest() for gram in grams)
-    bits_GL = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, LEXICAL_DIMENSIONS)
-    return 2 * bits_GL.astype(np.int16) - 1
+    return 2 * _bits(grams).astype(np.int16) - 1
+
+
+def _bits(grams: Iterable[str]) -> npt.NDArray[np.uint8]:
+    digests = b"".join([hashlib.blake2b(gram.encode("utf-8", "surrogatepass")).digest() for gram in grams])
+    return np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, LEXICAL_DIMENSIONS)
