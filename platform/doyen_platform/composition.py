@@ -9,6 +9,7 @@ from typing import Protocol
 from doyen_platform.chat.exchange import Desk
 from doyen_platform.database.transactions import Database
 from doyen_platform.decisions.recorder import Recorder
+from doyen_platform.decisions.sealing import Seal
 from doyen_platform.experts.activation import Activator
 from doyen_platform.experts.live import LiveExperts
 from doyen_platform.gates.keeper import GateKeeper
@@ -43,6 +44,7 @@ class Platform:
     activator: Activator
     dispatcher: Dispatcher
     recorder: Recorder
+    seal: Seal
     metrics: Metrics
     desk: Desk
     first_run_key: str | None

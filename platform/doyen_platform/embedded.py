@@ -16,6 +16,7 @@ from doyen_platform.database.table import utc_now
 from doyen_platform.database.transactions import Database
 from doyen_platform.decisions.context import Contexts
 from doyen_platform.decisions.recorder import Recorder
+from doyen_platform.decisions.sealing import open_seal
 from doyen_platform.experts.activation import Activator
 from doyen_platform.experts.live import LiveExperts
 from doyen_platform.experts.loads import LiveLoads
@@ -59,6 +60,7 @@ def open_embedded(settings: Settings) -> Platform:
     settings that cannot be used.
     """
     directory = DataDirectory(settings.data_dir)
+    seal = open_seal(settings)
     database = Database(settings.database())
     database.ping()
     with ThreadPoolExecutor(1) as pool:
@@ -105,6 +107,7 @@ def open_embedded(settings: Settings) -> Platform:
         activator=Activator(database, experts, keeper, host, indexer, threads=ACTIVATIONS_AT_ONCE),
         dispatcher=dispatcher,
         recorder=recorder,
+        seal=seal,
         metrics=metrics,
         desk=Desk(
             routing=Routing(batched, keeper, experts, policies, loads, sessions, balance),
@@ -114,6 +117,7 @@ def open_embedded(settings: Settings) -> Platform:
             recorder=recorder,
             metrics=metrics,
             contexts=Contexts(),
+            seal=seal,
             loads=loads,
             sessions=sessions,
             max_prompt_chars=settings.max_prompt_chars,

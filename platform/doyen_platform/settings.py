@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("doyen"))
     database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; unset: SQLite in data_dir")
     admin_key: SecretStr | None = Field(default=None, description="first-run admin key; unset: one is made and shown")
+    secret: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+        default=None, description="seals stored features; unset: a key in data_dir; processes of one database share it"
+    )
     secrets_dir: Path = Path("/run/secrets")
 
     host: str = "127.0.0.1"

@@ -19,6 +19,7 @@ from doyen_platform.database.table import new_id
 from doyen_platform.decisions.context import Contexts
 from doyen_platform.decisions.record import Execution
 from doyen_platform.decisions.recorder import Recorder
+from doyen_platform.decisions.sealing import Seal
 from doyen_platform.experts.live import LiveExperts
 from doyen_platform.experts.loads import LiveLoads
 from doyen_platform.experts.states import ExpertState
@@ -59,6 +60,7 @@ class Desk:
     recorder: Recorder
     metrics: Metrics
     contexts: Contexts
+    seal: Seal
     loads: LiveLoads
     sessions: LiveSessions
     max_prompt_chars: int
@@ -210,6 +212,7 @@ class Exchange:
                 self.caller,
                 self.desk.tenants.prompt_storage(tenant),
                 self.desk.contexts.of(routed.policy.policy, routed.snapshot),
+                self.desk.seal,
                 asked=self.asked,
                 requested_model=self.requested_model,
                 streamed=self.streamed,

@@ -10,6 +10,7 @@ from doyen_platform.database.table import utc_now
 from doyen_platform.decisions.conditions import to_json
 from doyen_platform.decisions.prompts import stored_prompt
 from doyen_platform.decisions.record import DecisionRecord, Execution
+from doyen_platform.decisions.sealing import Seal
 from doyen_platform.keys.access import Principal
 from doyen_platform.routing.service import Routed
 from doyen_platform.tenants.storage import PromptStorage
@@ -20,6 +21,7 @@ def decision_record(
     caller: Principal,
     storage: PromptStorage,
     context: tuple[str, Mapping[str, Any]],  # Any: JSON; address and body
+    seal: Seal,
     *,
     asked: str,
     requested_model: str,
@@ -45,7 +47,7 @@ def decision_record(
         context_id=context[0],
         context=context[1],
         seed=routed.seed,
-        features=routed.features.astype("<f2").tobytes() if keeps and routed.features is not None else None,
+        features=_sealed(routed, seal) if keeps else None,
         prompt=stored_prompt(asked, storage),
         reason=choice.reason.value,
         abstained=choice.abstained,
@@ -68,3 +70,9 @@ def decision_record(
         propensity=choice.propensity,
         session=str(session) if session is not None and keeps else None,
     )
+
+
+def _sealed(routed: Routed, seal: Seal) -> bytes | None:
+    if routed.features is None:
+        return None
+    return seal.seal(routed.decision_id, routed.features.astype("<f2").tobytes())

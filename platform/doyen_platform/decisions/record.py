@@ -41,7 +41,7 @@ class DecisionRecord:
     context_id: str | None
     context: Mapping[str, Any] | None  # Any: JSON
     seed: int
-    features: bytes | None
+    features: bytes | None  # sealed
     prompt: str | None
     reason: str
     abstained: bool

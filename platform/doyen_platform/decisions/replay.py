@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from doyen_platform.decisions import conditions as stored_conditions
 from doyen_platform.decisions.context import address, from_json
 from doyen_platform.decisions.models import DecisionRow, RoutingContext
+from doyen_platform.decisions.sealing import Seal, SealBroken
 from doyen_platform.gates.keeper import GateKeeper
 from doyen_platform.policies.live import for_named
 from doyen_platform.routing.service import without_strangers
@@ -53,12 +54,12 @@ class NotReplayable(DoyenError):
         self.missing = missing
 
 
-def redecide(session: Session, keeper: GateKeeper, row: DecisionRow) -> Redecided:
+def redecide(session: Session, keeper: GateKeeper, seal: Seal, row: DecisionRow) -> Redecided:
     """Raises `NotReplayable`."""
     pinned = row.reason == RouteReason.PINNED
     missing: list[str] = []
     inputs = _context(session, row, missing)
-    gate, features_F = (None, None) if pinned else _seen(keeper, row, missing)
+    gate, features_F = (None, None) if pinned else _seen(keeper, seal, row, missing)
     if missing or inputs is None:
         raise NotReplayable(missing)
     policy, snapshot = inputs
@@ -73,11 +74,11 @@ def redecide(session: Session, keeper: GateKeeper, row: DecisionRow) -> Redecide
     return Redecided(without_strangers(choice, snapshot), policy, conditions, gate, features_F)
 
 
-def replay(session: Session, keeper: GateKeeper, row: DecisionRow) -> Replay:
+def replay(session: Session, keeper: GateKeeper, seal: Seal, row: DecisionRow) -> Replay:
     """The identical choice, or which input changed."""
     recorded = [str(expert) for expert, _, _ in row.chosen]
     try:
-        choice = redecide(session, keeper, row).choice
+        choice = redecide(session, keeper, seal, row).choice
     except NotReplayable as error:
         return Replay(row.id, None, recorded, None, error.missing)
     differences = [
@@ -85,7 +86,10 @@ def replay(session: Session, keeper: GateKeeper, row: DecisionRow) -> Replay:
         for name, before, now in (
             ("chosen", [list(one) for one in row.chosen], [[c.expert, c.weight, c.propensity] for c in choice.chosen]),
             ("reason", row.reason, choice.reason.value),
+            ("abstained", row.abstained, choice.abstained),
             ("confidence", row.confidence, choice.confidence),
+            ("inside", row.inside, choice.inside),
+            ("inside_floor", row.inside_floor, choice.inside_floor),
             ("probabilities", row.probabilities, dict(choice.probabilities)),
             ("adjustments", row.adjustments or [], [[a.name, a.expert, a.size] for a in choice.adjustments]),
             ("propensity", row.propensity, choice.propensity),
@@ -112,12 +116,17 @@ def _context(session: Session, row: DecisionRow, missing: list[str]) -> tuple[Po
         return None
 
 
-def _seen(keeper: GateKeeper, row: DecisionRow, missing: list[str]) -> tuple[Gate | None, Vector | None]:
+def _seen(
+    keeper: GateKeeper, seal: Seal, row: DecisionRow, missing: list[str]
+) -> tuple[Gate | None, Vector | None]:
     gate = features_F = None
     if row.features is None:
         missing.append("features: the tenant stores nothing of its prompts")
     else:
-        features_F = np.frombuffer(row.features, "<f2").astype(np.float32)
+        try:
+            features_F = np.frombuffer(seal.opened(row.id, row.features), "<f2").astype(np.float32)
+        except SealBroken:
+            missing.append("features: sealed with another key, or altered since")
     try:
         gate = keeper.gate(row.gate_version or "")
     except DoyenError as error:

@@ -77,7 +77,7 @@ def get_decision(request: Request, caller: App, decision_id: uuid.UUID) -> Expla
         row = service.get_decision(session, caller, decision_id)
         view = decision_view(row, service.executions_of(session, [row.id])[row.id]).model_dump()
         try:
-            again = redecide(session, platform.keeper, row)
+            again = redecide(session, platform.keeper, platform.seal, row)
         except NotReplayable as error:
             return ExplainedDecision(**view, unexplained=error.missing)
         spoke = what_spoke(
@@ -127,7 +127,8 @@ def replay_decision(request: Request, caller: Admin, decision_id: uuid.UUID) -> 
     platform: Platform = request.app.state.platform
     platform.recorder.flush()
     with platform.database.read() as session:
-        done = replay(session, platform.keeper, service.get_decision(session, caller, decision_id))
+        row = service.get_decision(session, caller, decision_id)
+        done = replay(session, platform.keeper, platform.seal, row)
     return ReplayView(
         decision_id=done.decision_id,
         identical=done.identical,

@@ -174,7 +174,7 @@ def list_expert_examples(
                 id=one.id,
                 text=one.text,
                 fine_label=one.fine_label,
-                context=one.context,
+                context=one.context if caller.owns(row.tenant_id) else None,  # it names tenants
                 origin=one.origin,
                 created_at=one.created_at,
             )

@@ -23,7 +23,7 @@ from doyen_platform.gates.models import ExampleRow, GateVersion
 from doyen_platform.gates.states import GateState
 from doyen_router.encoder.contract import Encoder
 from doyen_router.errors import Conflict, DoyenError, NotFound
-from doyen_router.gate.artifact import GateForAnotherEncoder, load_gate, save_gate
+from doyen_router.gate.artifact import GateArtifactInvalid, GateForAnotherEncoder, load_gate, save_gate
 from doyen_router.gate.confusion import Confusion
 from doyen_router.gate.gate import Gate
 from doyen_router.gate.imprint import add_expert
@@ -120,7 +120,10 @@ class GateKeeper:
                 path = self._directory / version
                 if not version or not path.is_dir():
                     raise GateVersionNotFound(version)
-                self._loaded[version] = load_gate(path, encoder_identity=self._encoder.identity)
+                gate = load_gate(path, encoder_identity=self._encoder.identity)
+                if gate.version != version:
+                    raise GateArtifactInvalid(path, f"it holds the version {gate.version[:12]}...")
+                self._loaded[version] = gate
             return self._loaded[version]
 
     def imprint(self, name: str) -> list[Confusion]:

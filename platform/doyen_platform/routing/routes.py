@@ -49,6 +49,7 @@ async def explain(request: Request, body: ExplainRequest, caller: App, hints: Re
         text=read.text,
         parts=[PartView(**asdict(part)) for part in read.parts],
         read_as=read.reason.value,
+        cut_chars=read.cut_chars,
         chosen=[ChosenView(**asdict(chosen)) for chosen in choice.chosen],
         probabilities=dict(choice.probabilities),
         confidence=choice.confidence,

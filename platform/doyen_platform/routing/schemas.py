@@ -97,6 +97,7 @@ class Explanation(BaseModel):
     text: str = Field(description="what of the conversation the gate reads")
     parts: list[PartView] = Field(description="the turns that the text is made of")
     read_as: str = Field(description="why these turns")
+    cut_chars: int = Field(description="characters of these turns that are too many for the gate, out of their middle")
     chosen: list[ChosenView]
     probabilities: dict[str, float]
     confidence: float
