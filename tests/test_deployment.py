@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-GIVEN = {"POSTGRES_PASSWORD": "pw", "DOYEN_ADMIN_KEY": "compose-admin-key", "DOYEN_SECRET": "compose-secret-of-this-run"}
+GIVEN = {"POSTGRES_PASSWORD": "pw", "DOYEN_ADMIN_KEY": "compose-admin-key", "DOYEN_SECRET": "compose-secret-0123456789"}
 
 
 def resolved(text: str) -> str:

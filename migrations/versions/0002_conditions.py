@@ -30,6 +30,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("price_thousand_tokens_usd", sa.Double(), server_default="0", nullable=False))
     with op.batch_alter_table("examples", schema=None) as batch_op:
         batch_op.add_column(sa.Column("context", json, nullable=True))
+    # Features of before were stored in the clear, and the gates that read them cannot be opened any more.
+    op.execute(sa.text("UPDATE decisions SET features = NULL WHERE features IS NOT NULL"))
 
 
 def downgrade() -> None:

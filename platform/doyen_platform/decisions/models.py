@@ -34,7 +34,7 @@ class DecisionRow(Table):
     gate_version: Mapped[str | None] = mapped_column(String(64))
     context_id: Mapped[str | None] = mapped_column(String(64))
     seed: Mapped[int]
-    features: Mapped[bytes | None] = mapped_column(LargeBinary)  # float16 vector that the gate saw, sealed: see decisions/sealing.py
+    features: Mapped[bytes | None] = mapped_column(LargeBinary)  # float16 vector that the gate saw, sealed
     prompt: Mapped[str | None] = mapped_column(Text)  # as the tenant chose: nothing, a hash, redacted, or full
     reason: Mapped[str] = mapped_column(String(32))
     abstained: Mapped[bool]

@@ -116,9 +116,7 @@ def _context(session: Session, row: DecisionRow, missing: list[str]) -> tuple[Po
         return None
 
 
-def _seen(
-    keeper: GateKeeper, seal: Seal, row: DecisionRow, missing: list[str]
-) -> tuple[Gate | None, Vector | None]:
+def _seen(keeper: GateKeeper, seal: Seal, row: DecisionRow, missing: list[str]) -> tuple[Gate | None, Vector | None]:
     gate = features_F = None
     if row.features is None:
         missing.append("features: the tenant stores nothing of its prompts")

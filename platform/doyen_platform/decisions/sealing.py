@@ -33,8 +33,8 @@ class SealBroken(Invalid):
 class SecretKeyUnusable(Invalid):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"the key of stored features {path} cannot be used: {reason}; bring it back from a backup, set DOYEN_SECRET, "
-            "or remove it for a new one (what was sealed with it can then not be replayed)"
+            f"the key of stored features {path} cannot be used: {reason}; bring it back from a backup, set "
+            "DOYEN_SECRET, or remove it for a new one (what was sealed with it can then not be replayed)"
         )
 
 
@@ -64,7 +64,7 @@ def open_seal(settings: Settings) -> Seal:
 
 
 def _own_key(path: Path) -> bytes:
-    """Made once. Who makes it later than another takes the other's."""
+    """Made once. The caller holds the directory: nobody else makes one meanwhile."""
     try:
         _make_key(path)
         key = path.read_bytes()
@@ -79,15 +79,10 @@ def _make_key(path: Path) -> None:
     if path.exists():
         return
     # Complete before it has its name: a process killed here must not leave half a key.
-    unnamed = path.with_name(f"{path.name}.{os.getpid()}")
+    unnamed = path.with_name(f"{path.name}.new")
     unnamed.unlink(missing_ok=True)
     with os.fdopen(os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(os.urandom(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
-    try:
-        path.hardlink_to(unnamed)
-    except FileExistsError:
-        pass
-    finally:
-        unnamed.unlink()
+    unnamed.rename(path)

@@ -68,7 +68,7 @@ def test_it_names_the_input_that_is_gone_or_was_altered(own: Domains) -> None:
     answer = own.ask(ASKED["cooking"])
     decision = answer.headers["x-doyen-decision-id"]
     assert replay(own.server, decision)["identical"] is True
-    database = own.server.platform.database
+    database, seal = own.server.platform.database, own.server.platform.seal
     with database.write() as session:
         row = session.get_one(DecisionRow, uuid.UUID(decision))
         version, context_id, features = row.gate_version, row.context_id, row.features
@@ -77,7 +77,7 @@ def test_it_names_the_input_that_is_gone_or_was_altered(own: Domains) -> None:
     with database.write() as session:
         row = session.get_one(DecisionRow, uuid.UUID(decision))
         assert features is not None
-        row.gate_version, row.features = version, features[:10]
+        row.gate_version, row.features = version, seal.seal(row.id, bytes(10))
     assert "5 numbers" in replay(own.server, decision)["differences"][0]
     with database.write() as session:
         row = session.get_one(DecisionRow, uuid.UUID(decision))
@@ -96,11 +96,15 @@ def test_another_choice_from_the_same_inputs_is_told(own: Domains) -> None:
     decision = own.ask(ASKED["cooking"]).headers["x-doyen-decision-id"]
     own.server.platform.recorder.flush()
     with own.server.platform.database.write() as session:
-        session.get_one(DecisionRow, uuid.UUID(decision)).propensity = 0.5
+        row = session.get_one(DecisionRow, uuid.UUID(decision))
+        row.propensity, row.inside, row.inside_floor, row.abstained = 0.5, -1.0, -2.0, True
     told = replay(own.server, decision)
     assert told["identical"] is False
-    assert told["differences"][0] == "propensity: recorded 0.5, replayed 1.0"
-    assert "program" in told["differences"][-1]
+    *differences, cause = told["differences"]
+    assert [one.split(":")[0] for one in differences] == ["abstained", "inside", "inside_floor", "propensity"]
+    assert differences[0] == "abstained: recorded True, replayed False"
+    assert differences[-1] == "propensity: recorded 0.5, replayed 1.0"
+    assert "program" in cause
 
 
 def test_the_recorded_choice_is_what_was_answered(own: Domains) -> None:

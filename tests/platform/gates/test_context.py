@@ -60,6 +60,13 @@ def test_an_example_keeps_its_context_and_shows_it(server: Server) -> None:
     assert shown == {"first": context | {"locale": "de-at"}, "second": None, "third": None, "fourth": None}
 
 
+def test_the_context_of_a_shared_experts_examples_is_not_shown_to_a_tenant(server: Server) -> None:
+    name = server.expert(kind="echo", examples=[{"text": "first", "context": {"tenant": "acme"}}])
+    with server.http(server.key("admin", tenant=server.tenant())) as http:
+        (shown,) = http.get(f"/admin/experts/{name}/examples").json()["data"]
+    assert (shown["text"], shown["context"]) == ("first", None)
+
+
 @pytest.mark.parametrize(
     "context",
     [

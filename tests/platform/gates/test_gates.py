@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Server, make_settings, serving
 from tests.platform.conftest import ASKED, DOMAINS, OUTSIDE, Domains, register
+
+from doyen_router.gate.artifact import GateArtifactInvalid
 
 PLANTS = ("tomatoes", "roses", "carrots", "tulips", "beans", "apples", "onions", "pumpkins", "lilies", "herbs")
 SKIES = ("Jupiter", "Saturn", "Mars", "Venus", "comets", "quasars", "nebulae", "pulsars", "meteors", "eclipses")
@@ -125,6 +128,15 @@ def test_a_damaged_artifact_gives_way_to_the_last_good_one(tmp_path: Path) -> No
     with serving(settings) as server, server.http(own.app) as http:
         body = {"model": "auto", "messages": [{"role": "user", "content": ASKED["cooking"]}]}
         assert http.post("/v1/chat/completions", json=body).json()["model"] == names["cooking"]
+
+
+def test_a_version_under_anothers_name_is_refused(tmp_path: Path) -> None:
+    with serving(make_settings(tmp_path)) as server:
+        register(server, tenant=None, domain="cooking")
+        keeper, other = server.platform.keeper, "0" * 64
+        shutil.copytree(tmp_path / "gates" / keeper.current.version, tmp_path / "gates" / other)
+        with pytest.raises(GateArtifactInvalid, match=f"it holds the version {keeper.current.version[:12]}"):
+            keeper.gate(other)
 
 
 def test_a_rollback_passes_over_what_was_hot_added_since(tmp_path: Path) -> None:

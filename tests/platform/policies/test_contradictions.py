@@ -10,10 +10,11 @@ from doyen_platform.database.table import utc_now
 from doyen_platform.policies.live import LivePolicies, routing_policy
 from doyen_platform.policies.models import PolicyRow
 from doyen_platform.policies.schemas import PolicyBody
+from doyen_platform.policies.service import ANY_NUMBER
 from doyen_router.gate.decision import Exploration, Policy
 
 EVERYTHING: Json = {
-    "selection": "soft",
+    "selection": "hierarchical",
     "top_k": 3,
     "mass": 0.8,
     "soft_share": 0.4,
@@ -71,6 +72,9 @@ def test_the_defaults_are_the_routers() -> None:
         ({"selection": "fixed", "fixed": "a", "allow": []}, "fixed"),
         ({"regions": []}, "regions"),
         ({"selection": "dense", "exploration": {"kind": "epsilon"}}, "exploration"),
+        ({"top_k": 5, "exploration": {"kind": "gumbel"}}, "exploration"),
+        ({"selection": "hierarchical", "top_k": 5, "exploration": {"kind": "thompson"}}, "exploration"),
+        *(({"selection": any_number, "exploration": {"kind": "gumbel"}}, "exploration") for any_number in ANY_NUMBER),
         ({"selection": "hash", "floor": 0.5}, "floor"),
         ({"selection": "random", "stickiness": 1}, "stickiness"),
         ({"selection": "hash", "fit_tolerance": 0.5}, "fit_tolerance"),
@@ -80,6 +84,19 @@ def test_what_contradicts_itself_is_refused_with_what_to_do(server: Server, body
     status, told = put(server, **body)
     assert (status, told["code"]) == (400, "policy_contradiction"), told
     assert told["detail"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"top_k": 4, "exploration": {"kind": "gumbel"}},
+        {"selection": "switch", "top_k": 16, "exploration": {"kind": "thompson"}},
+        {"selection": "mass", "top_k": 16, "exploration": {"kind": "epsilon"}},
+    ],
+)
+def test_exploration_is_taken_where_its_propensity_is_quickly_known(server: Server, body: Json) -> None:
+    status, told = put(server, **body)
+    assert status == 200, told
 
 
 @pytest.mark.parametrize(

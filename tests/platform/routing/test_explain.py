@@ -25,6 +25,12 @@ def test_the_dry_run_is_what_the_request_then_does(domains: Domains, question: s
     assert by_messages["text"] == told["text"]
 
 
+def test_it_tells_how_much_of_a_long_question_was_not_read(domains: Domains) -> None:
+    assert explain(domains, input=ASKED["cooking"])["cut_chars"] == 0
+    told = explain(domains, input="word " * 300 + ASKED["cooking"])
+    assert told["cut_chars"] == 1500 + len(ASKED["cooking"]) - 1000
+
+
 def test_it_records_and_asks_nothing(domains: Domains) -> None:
     with domains.server.http(domains.app) as http:
         before = http.get("/v1/routing/decisions?limit=1").json()["last_id"]
