@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Columns with constant defaults alone: neither database writes the table anew, however many decisions it has."""
+    """Columns with constant defaults alone, so that no table is written anew for them; old features are cleared."""
     json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("conditions", json, nullable=True))
