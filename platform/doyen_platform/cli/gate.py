@@ -79,6 +79,8 @@ def fit(
 
     with failing_in_one_line(), bars() as told:
         check_output(output)
+        if accept is not None and outside is None:
+            fail("--accept is a share of the --outside texts: name a file of them")
         fields = {"text_field": text_field, "label_field": label_field}
         rows = read_examples(examples, **fields, fine_field=fine_field, context_fields=context_field or ())
         held = read_examples(validation, **fields, context_fields=context_field or ()) if validation else None

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,10 +215,10 @@ class GateKeeper:
         facts = self._current.card.experts.get(name)
         return facts is not None and facts.origin == "trained"
 
-    def sketches(self) -> dict[str, Sketch]:
-        """Of the stores of all experts that a gate may know, for training."""
+    def sketches(self, names: Collection[str]) -> dict[str, Sketch]:
+        """Of the stores of these experts, for training; those without a passage are left out."""
         with self._database.read() as session:
-            rows = [row for row in list_experts(session) if not row.is_generalist]
+            rows = [row for row in list_experts(session) if row.name in names]
         return {row.name: sketch for row in rows if len(sketch := self._sketch(row))}
 
     def _sketch_again(self, row: ExpertRow) -> None:

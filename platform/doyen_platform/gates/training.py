@@ -111,7 +111,9 @@ class GateTraining:
                 for example in examples:
                     line = asdict(example) | {"context": dict(example.context)}
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            write_sketches(work / "sketches.safetensors", self._keeper.sketches())
+            # Who has documents and no example yet takes no part: it is imprinted into what comes of the training.
+            trained = {example.expert for example in examples}
+            write_sketches(work / "sketches.safetensors", self._keeper.sketches(trained))
             self._run_child(row_id, work)
             gate = load_gate(work / "gate")
             target = self._directory / gate.version

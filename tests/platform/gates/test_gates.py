@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from tests.conftest import Server, make_settings, serving
 from tests.platform.conftest import ASKED, DOMAINS, OUTSIDE, Domains, register
 
+from doyen_platform.experts.service import find_expert
+from doyen_platform.gates.models import ExampleRow
 from doyen_router.gate.artifact import GateArtifactInvalid
 
 PLANTS = ("tomatoes", "roses", "carrots", "tulips", "beans", "apples", "onions", "pumpkins", "lilies", "herbs")
@@ -188,3 +191,21 @@ def test_what_does_not_concern_the_gate_leaves_it_as_it_is(tmp_path: Path) -> No
             before = keeper.current.version
         assert http.patch(f"/admin/experts/{name}", json={"description": "Vegetables alone."}).status_code == 200
         assert keeper.current.version != before
+
+
+def test_an_expert_with_documents_and_no_example_keeps_nobody_from_training(tmp_path: Path) -> None:
+    with serving(make_settings(tmp_path)) as server:
+        names = {domain: register(server, tenant=None, domain=domain) for domain in ("gardening", "astronomy")}
+        many_examples(server, names)
+        silent = register(server, tenant=None, domain="cooking")
+        with server.platform.database.write() as session:
+            row = find_expert(session, silent)
+            assert row is not None
+            session.execute(delete(ExampleRow).where(ExampleRow.expert_id == row.id))
+        with server.http() as http:
+            trained = http.post("/admin/gates", json={"promote": True}, params={"wait_seconds": 60}).json()
+        # What decides is the trained one completed by the silent one, which took its place at once.
+        assert (trained["state"], trained["reason"]) == ("retired", None)
+        experts = server.platform.keeper.current.card.experts
+        assert (experts[silent].origin, experts[names["gardening"]].origin) == ("imprinted", "trained")
+        assert experts[silent].passages > 0
